@@ -1,0 +1,53 @@
+#include "common/runtime/log.h"
+
+#include <spdlog/async.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <string>
+#include <memory>
+
+#include "absl/strings/str_cat.h"
+
+namespace lapwing::log {
+
+absl::Status start(std::string_view program, std::string_view level) {
+  spdlog::level::level_enum chosen;
+  if (level == "debug") {
+    chosen = spdlog::level::debug;
+  } else if (level == "info" || level.empty()) {
+    chosen = spdlog::level::info;
+  } else if (level == "warn") {
+    chosen = spdlog::level::warn;
+  } else if (level == "error") {
+    chosen = spdlog::level::err;
+  } else {
+    return absl::InvalidArgumentError(absl::StrFormat("log level \"%s\": use debug, info, warn or error", level));
+  }
+  spdlog::init_thread_pool(8192, 1);
+  auto sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+  auto logger = std::make_shared<spdlog::async_logger>(std::string(program), std::move(sink), spdlog::thread_pool(),
+                                                       spdlog::async_overflow_policy::overrun_oldest);
+  logger->set_level(chosen);
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %n %^%l%$ %v");
+  logger->flush_on(spdlog::level::info);
+  spdlog::set_default_logger(std::move(logger));
+  spdlog::set_level(chosen);
+  return absl::OkStatus();
+}
+
+void stop() { spdlog::shutdown(); }
+
+std::string printable(std::string_view text, size_t limit) {
+  std::string out;
+  for (unsigned char c : text.substr(0, limit)) {
+    if (c >= 0x20 && c < 0x7f) {
+      out.push_back(static_cast<char>(c));
+    } else {
+      absl::StrAppend(&out, absl::StrFormat("\\x%02x", c));
+    }
+  }
+  if (text.size() > limit) absl::StrAppend(&out, absl::StrFormat("... (%d bytes)", text.size()));
+  return out;
+}
+
+}  // namespace lapwing::log

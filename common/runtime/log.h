@@ -1,0 +1,39 @@
+// Logging: one line an event, to standard error, written by a thread of its own so that a slow terminal or journal
+// never holds a worker; when the queue is full the oldest lines are lost, and counted.
+//
+//   LW_LOG(info, "%s registered, expires in %d s", impi, seconds);
+//
+// Text from outside goes through printable(): control characters would let a peer forge lines.
+#pragma once
+
+#include <spdlog/spdlog.h>
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_format.h"
+
+namespace lapwing::log {
+
+// program: shown in every line. level: debug, info, warn, error.
+absl::Status start(std::string_view program, std::string_view level);
+void stop();  // writes what is queued
+
+// The text with control characters and non-ASCII bytes as \xHH, cut at limit bytes.
+std::string printable(std::string_view text, size_t limit = 256);
+
+}  // namespace lapwing::log
+
+#define LW_LOG(level, ...)                                                          \
+  do {                                                                              \
+    if (::spdlog::should_log(::spdlog::level::level_from_##level))                  \
+      ::spdlog::log(::spdlog::level::level_from_##level, ::absl::StrFormat(__VA_ARGS__)); \
+  } while (false)
+
+namespace spdlog::level {
+inline constexpr level_enum level_from_debug = debug;
+inline constexpr level_enum level_from_info = info;
+inline constexpr level_enum level_from_warn = warn;
+inline constexpr level_enum level_from_error = err;
+}  // namespace spdlog::level
