@@ -1,4 +1,5 @@
-// SIP, SIPS, tel and URN URIs (RFC 3261 section 19.1, RFC 3966, RFC 8141), as views into the text they were parsed from.
+// SIP, SIPS, tel and URN URIs (RFC 3261 section 19.1, RFC 3966, RFC 8141), as views into the text they were parsed
+// from.
 //
 //   absl::StatusOr<Uri> uri = Uri::parse("sip:alice@ims.example.org;user=phone");
 //   uri->user == "alice"; uri->host == "ims.example.org"; uri->param("user") == "phone"
@@ -18,22 +19,23 @@ enum class Scheme : uint8_t { sip, sips, tel, urn, other };
 
 struct Uri {
   Scheme scheme = Scheme::other;
-  std::string_view text;      // all of it, as it came
-  std::string_view user;      // sip: raw (escapes kept); tel: the number with its separators; urn, other: all after the scheme
+  std::string_view text;  // all of it, as it came
+  std::string_view
+      user;  // sip: raw (escapes kept); tel: the number with its separators; urn, other: all after the scheme
   std::string_view password;
-  std::string_view host;      // a name or an address; IPv6 without brackets
+  std::string_view host;  // a name or an address; IPv6 without brackets
   bool host_is_ipv6 = false;
-  uint16_t port = 0;          // 0: not given
-  std::string_view params;    // after the first ';', without it: "lr;transport=udp"
-  std::string_view headers;   // after '?', without it
+  uint16_t port = 0;         // 0: not given
+  std::string_view params;   // after the first ';', without it: "lr;transport=udp"
+  std::string_view headers;  // after '?', without it
 
   // InvalidArgument with the reason, fit for a 400's Warning.
   static absl::StatusOr<Uri> parse(std::string_view text);
 
-  bool has_param(std::string_view name) const;               // names in any case
-  std::string_view param(std::string_view name) const;       // empty: absent or without value
+  bool has_param(std::string_view name) const;          // names in any case
+  std::string_view param(std::string_view name) const;  // empty: absent or without value
   bool is_sip() const { return scheme == Scheme::sip || scheme == Scheme::sips; }
-  std::optional<asio::ip::address> address() const;          // when the host is numeric
+  std::optional<asio::ip::address> address() const;  // when the host is numeric
   // RFC 3261 section 19.1.4, RFC 3966 section 5 for tel, RFC 5954 for IPv6; urn:service case-insensitively.
   bool equals(const Uri& other) const;
   // The form under which an identity is kept and found: no password, parameters, port and headers; lower-case host;
