@@ -309,13 +309,13 @@ absl::Status as_status(std::string_view file, std::vector<YamlError>& errors) {
   if (errors.empty()) return absl::OkStatus();
   const bool more = errors.size() >= errors_limit;
   if (more) errors.resize(errors_limit);
-  std::stable_sort(errors.begin(), errors.end(),
-                   [](const YamlError& a, const YamlError& b) { return a.line < b.line; });
+  std::multimap<int, const YamlError*> by_line;
+  for (const YamlError& error : errors) by_line.emplace(error.line, &error);
   std::string text;
-  for (const YamlError& error : errors) {
+  for (const auto& [line, error] : by_line) {
     absl::StrAppend(
         &text, text.empty() ? "" : "\n",
-        absl::StrFormat("%s:%d: %s%s%s", file, error.line, error.path, error.path.empty() ? "" : ": ", error.text));
+        absl::StrFormat("%s:%d: %s%s%s", file, line, error->path, error->path.empty() ? "" : ": ", error->text));
   }
   if (more) absl::StrAppend(&text, "\n", absl::StrFormat("%s: there may be more errors", file));
   return absl::InvalidArgumentError(text);
