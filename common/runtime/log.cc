@@ -3,8 +3,8 @@
 #include <spdlog/async.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
-#include <string>
 #include <memory>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 
@@ -35,15 +35,17 @@ absl::Status start(std::string_view program, std::string_view level) {
   return absl::OkStatus();
 }
 
-void stop() { spdlog::shutdown(); }
+void stop() {
+  spdlog::shutdown();
+}
 
 std::string printable(std::string_view text, size_t limit) {
   std::string out;
-  for (unsigned char c : text.substr(0, limit)) {
+  for (char c : text.substr(0, limit)) {
     if (c >= 0x20 && c < 0x7f) {
-      out.push_back(static_cast<char>(c));
+      out.push_back(c);
     } else {
-      absl::StrAppend(&out, absl::StrFormat("\\x%02x", c));
+      absl::StrAppend(&out, absl::StrFormat("\\x%02x", static_cast<unsigned char>(c)));
     }
   }
   if (text.size() > limit) absl::StrAppend(&out, absl::StrFormat("... (%d bytes)", text.size()));

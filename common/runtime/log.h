@@ -16,6 +16,9 @@
 
 namespace lapwing::log {
 
+inline constexpr spdlog::level::level_enum debug_level = spdlog::level::debug, info_level = spdlog::level::info,
+                                           warn_level = spdlog::level::warn, error_level = spdlog::level::err;
+
 // program: shown in every line. level: debug, info, warn, error.
 absl::Status start(std::string_view program, std::string_view level);
 void stop();  // writes what is queued
@@ -25,15 +28,8 @@ std::string printable(std::string_view text, size_t limit = 256);
 
 }  // namespace lapwing::log
 
-#define LW_LOG(level, ...)                                                          \
-  do {                                                                              \
-    if (::spdlog::should_log(::spdlog::level::level_from_##level))                  \
-      ::spdlog::log(::spdlog::level::level_from_##level, ::absl::StrFormat(__VA_ARGS__)); \
+#define LW_LOG(severity, ...)                                                          \
+  do {                                                                                 \
+    if (::spdlog::should_log(::lapwing::log::severity##_level))                        \
+      ::spdlog::log(::lapwing::log::severity##_level, ::absl::StrFormat(__VA_ARGS__)); \
   } while (false)
-
-namespace spdlog::level {
-inline constexpr level_enum level_from_debug = debug;
-inline constexpr level_enum level_from_info = info;
-inline constexpr level_enum level_from_warn = warn;
-inline constexpr level_enum level_from_error = err;
-}  // namespace spdlog::level

@@ -67,11 +67,10 @@ class OneShot {
       co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
           [state, deadline](auto handler) {
             // Both the deadline and arrive() resume through this one callback.
-            state->waiting = state->worker.timers().after(
-                deadline, [state, handler = std::move(handler)]() mutable {
-                  state->waiting = 0;
-                  std::move(handler)();
-                });
+            state->waiting = state->worker.timers().after(deadline, [state, handler = std::move(handler)]() mutable {
+              state->waiting = 0;
+              std::move(handler)();
+            });
           },
           asio::use_awaitable);
     }

@@ -62,7 +62,9 @@ Timers::~Timers() {
   heap_.clear();
 }
 
-void Timers::cancel(Id id) { take(id); }
+void Timers::cancel(Id id) {
+  take(id);
+}
 
 Timers::Callback Timers::take(Id id) {
   auto found = pending_.find(id);

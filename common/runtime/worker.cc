@@ -43,7 +43,9 @@ void Worker::run() {
   context_.run();
 }
 
-void Worker::stop() { context_.stop(); }
+void Worker::stop() {
+  context_.stop();
+}
 
 void Worker::run_ready() {
   context_.restart();
@@ -54,7 +56,9 @@ WorkerPool::WorkerPool(uint32_t count, const Clock& clock) {
   for (uint32_t i = 0; i < count; ++i) workers_.push_back(std::make_unique<Worker>(i, clock));
 }
 
-WorkerPool::~WorkerPool() { stop(); }
+WorkerPool::~WorkerPool() {
+  stop();
+}
 
 void WorkerPool::start() {
   for (auto& worker : workers_) threads_.emplace_back([&worker] { worker->run(); });
