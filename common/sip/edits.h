@@ -9,8 +9,9 @@
 //   edits.set(HeaderId::max_forwards, "69");
 //   std::string wire = edits.write(message);
 //
-// Values are written as given: take them from parsed input or from quote(); a CR, LF or NUL in a value is a broken
-// invariant (the program stops), since it would let one header forge another.
+// Values are written as given, with folds turned into single spaces: take them from parsed input or from quote(). A CR or
+// LF that is no fold, or a NUL that is not escaped by a backslash, is a broken invariant (the program stops), since it
+// would let one header forge another; a message that parsed has none.
 #pragma once
 
 #include <string>
@@ -45,7 +46,8 @@ class Edits {
   void body(std::string content_type, std::string body);
 
   bool empty() const { return edits_.empty(); }
-  // Applies them in order. Content-Length is set right, and added when it was absent.
+  // Applies them in order. Content-Length is set right, and added when it was absent. Where a line of the message ended
+  // in a lone LF, all its rows are written anew with CRLF.
   std::string write(const Message& message) const;
 
  private:
@@ -59,6 +61,11 @@ class Edits {
     std::string value;
     int code;
   };
+  class Rows;
+  struct Outcome;
+  void add(Kind kind, HeaderId id, std::string name, std::string value, int code = 0);
+  static void apply(const Edit& edit, Rows& rows, Outcome& outcome);
+
   std::vector<Edit> edits_;
 };
 
@@ -72,6 +79,7 @@ class Writer {
   std::string finish(std::string_view content_type = {}, std::string_view body = {}) &&;
 
  private:
+  friend Writer response_to(const Message& request, int code, std::string_view reason, std::string_view to_tag);
   std::string out_;
 };
 

@@ -46,12 +46,12 @@ enum class Framing {
 };
 
 struct HeaderRow {
-  HeaderId id;
   uint32_t name_at;
-  uint16_t name_size;
   uint32_t value_at;    // after the colon and leading white space
   uint32_t value_size;  // without trailing white space; may hold folds (CRLF and white space)
   uint32_t row_end;     // one past the row's line end, folds included: [name_at, row_end) is the row as it came
+  uint16_t name_size;
+  HeaderId id;
 };
 
 class ValueRange;
@@ -88,18 +88,21 @@ class Message {
 
   std::string_view body() const { return view(body_at_, body_size_); }
   std::string_view buffer() const { return buffer_; }
-  std::string_view start_line() const;
+  std::string_view start_line() const { return view(start_at_, start_size_); }
+  // Did a line end in LF alone? Such rows are not forwarded as they came: the next hop may see other lines than we did.
+  bool has_bare_lf() const { return bare_lf_; }
 
  private:
-  friend struct MessageParser;
+  friend class MessageParser;
   std::string_view view(uint32_t at, uint32_t size) const { return std::string_view(buffer_).substr(at, size); }
 
   std::string buffer_;
   absl::InlinedVector<HeaderRow, 32> rows_;
-  uint32_t first_row_[static_cast<size_t>(HeaderId::count)] = {};  // 1 + index in rows_, 0: absent
-  uint32_t method_at_ = 0, method_size_ = 0, uri_at_ = 0, uri_size_ = 0, body_at_ = 0, body_size_ = 0;
+  uint16_t first_row_[static_cast<size_t>(HeaderId::count)] = {};  // 1 + index in rows_, 0: absent
+  uint32_t start_at_ = 0, start_size_ = 0, method_at_ = 0, method_size_ = 0, uri_at_ = 0, uri_size_ = 0, body_at_ = 0, body_size_ = 0;
   Method method_ = Method::other;
-  int status_ = 0;
+  int16_t status_ = 0;
+  bool bare_lf_ = false;
 };
 
 struct ParseFailure {
@@ -115,7 +118,8 @@ struct ParseResult {
   bool ok() const { return !failure && message; }
 };
 
-// Iterates over the values of a list header: for (std::string_view v : message.values(HeaderId::route)).
+// Iterates over the values of a list header: for (std::string_view v : message.values(HeaderId::route)). Empty values
+// ("a,,b") are passed over.
 class ValueRange {
  public:
   class Iterator {
@@ -145,8 +149,8 @@ class ValueRange {
   HeaderId id_;
 };
 
-// Takes the first value off a comma list (quotes, <> and, where the header has them, comments are opaque) and leaves
-// the rest; white space around it is trimmed.
+// Takes the first value off a comma list (what stands in quotes or <> is opaque; no list header has comments) and leaves
+// the rest; white space around it is trimmed. The value is empty where two commas meet.
 std::string_view take_list_value(std::string_view& rest);
 // The text with folds turned into single spaces and white space trimmed.
 std::string unfold(std::string_view value);

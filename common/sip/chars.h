@@ -1,0 +1,102 @@
+// Character classes of RFC 3261 section 25.1 and the byte searches that the SIP parsers share. All inline, no state.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace lapwing::sip::chars {
+
+namespace internal {
+constexpr std::array<bool, 256> token_table() {
+  std::array<bool, 256> table{};
+  for (int c = '0'; c <= '9'; ++c) table[static_cast<size_t>(c)] = true;
+  for (int c = 'a'; c <= 'z'; ++c) table[static_cast<size_t>(c)] = true;
+  for (int c = 'A'; c <= 'Z'; ++c) table[static_cast<size_t>(c)] = true;
+  for (char c : std::string_view("-.!%*_+`'~")) table[static_cast<size_t>(c)] = true;
+  return table;
+}
+inline constexpr std::array<bool, 256> kToken = token_table();
+}  // namespace internal
+
+constexpr bool token(char c) {
+  return internal::kToken[static_cast<uint8_t>(c)];
+}
+constexpr bool digit(char c) {
+  return c >= '0' && c <= '9';
+}
+constexpr bool blank(char c) {
+  return c == ' ' || c == '\t';
+}
+// White space as it stands in a header value: folds included.
+constexpr bool space(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+constexpr char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+}
+
+constexpr bool all_token(std::string_view text) {
+  for (char c : text) {
+    if (!token(c)) return false;
+  }
+  return !text.empty();
+}
+
+constexpr bool same_ignoring_case(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (lower(a[i]) != lower(b[i])) return false;
+  }
+  return true;
+}
+
+constexpr std::string_view trim(std::string_view text) {
+  while (!text.empty() && space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+inline uint64_t load8(const char* at) {
+  uint64_t word;
+  std::memcpy(&word, at, 8);
+  return word;
+}
+
+inline constexpr uint64_t kOnes = 0x0101010101010101;
+inline constexpr uint64_t kHigh = 0x8080808080808080;
+
+// The position of the first set high bit of a byte mask, in bytes.
+inline size_t first_byte(uint64_t mask) {
+  static_assert(std::endian::native == std::endian::little, "the masks below are exact in their lowest byte only");
+  return static_cast<size_t>(std::countr_zero(mask)) / 8;
+}
+
+// The first byte below 0x20 in [at, end), or end. Eight at a time; only the lowest hit of a word is exact, which is
+// the one that is used.
+inline const char* find_control(const char* at, const char* end) {
+  while (end - at >= 8) {
+    uint64_t word = load8(at);
+    uint64_t hits = (word - kOnes * 0x20) & ~word & kHigh;
+    if (hits != 0) return at + first_byte(hits);
+    at += 8;
+  }
+  while (at < end && static_cast<uint8_t>(*at) >= 0x20) ++at;
+  return at;
+}
+
+// The first colon in [at, end), or end. For header names, which are too short for memchr to pay.
+inline const char* find_colon(const char* at, const char* end) {
+  while (end - at >= 8) {
+    uint64_t word = load8(at) ^ (kOnes * ':');
+    uint64_t hits = (word - kOnes) & ~word & kHigh;
+    if (hits != 0) return at + first_byte(hits);
+    at += 8;
+  }
+  while (at < end && *at != ':') ++at;
+  return at;
+}
+
+}  // namespace lapwing::sip::chars
