@@ -32,6 +32,7 @@ struct KernelSa {
   std::string algorithms;               // the kernel's names, "hmac(sha1) cbc(aes)"
   uint64_t bytes = 0, packets = 0;
   uint32_t replay_errors = 0, integrity_failures = 0;
+  int64_t age_s = 0;
   int64_t hard_expires_in_s = -1;       // -1: never
 };
 
@@ -47,7 +48,9 @@ class Kernel {
   virtual ~Kernel() = default;
 
   // Loads every algorithm once (a first use may load a module), reads what carries our reqid from the kernel and deletes
-  // it, and sets the policies for the address. End::pcscf: {in,out} x {ps, each client port}. Blocking; called at start.
+  // it, and sets the policies {in,out} x {server port, each client port} for every local address. An empty `local` means
+  // any local address, IPv4 and IPv6: for End::handset, whose network namespace may hold thousands of handsets;
+  // End::pcscf names its addresses. Blocking; called at start.
   // Errors say what is missing in words for the operator (no CAP_NET_ADMIN, no ESP in this kernel, no such algorithm).
   virtual absl::Status prepare(End end, const std::vector<asio::ip::address>& local, Port server_port,
                                const std::vector<Port>& client_ports,
@@ -55,7 +58,9 @@ class Kernel {
   // Removes our policies and every SA with our reqid. Blocking; called at a clean stop.
   virtual void clear() = 0;
 
-  // Each resumes on the worker. DeadlineExceeded after 2 s; what the kernel said otherwise.
+  // Each resumes on the worker. DeadlineExceeded after 2 s, and then nothing of the set stays installed; what the kernel
+  // said otherwise: AlreadyExists (an SPI is in use), NotFound, ResourceExhausted, ...
+  // set.reqid is the kernel object's own, or 0 for the same.
   // lifetime: hard limit in the kernel, counted from now; zero: none.
   virtual Task<absl::Status> install(Worker& worker, SaSet set, Duration lifetime) = 0;
   virtual Task<absl::Status> set_lifetime(Worker& worker, SaSet set, Duration lifetime) = 0;

@@ -1,6 +1,7 @@
 // The security associations of one handset as values (TS 33.203 section 7, Annex H). CK and IK stay inside Secret.
 #pragma once
 
+#include <array>
 #include <asio/ip/address.hpp>
 #include <chrono>
 #include <compare>
@@ -54,8 +55,17 @@ struct SaSet {
   uint32_t reqid = 0;
 };
 
+// One of the four SAs of a set: packets from source:source_port to destination:destination_port.
+struct Association {
+  asio::ip::address source, destination;
+  Port source_port, destination_port;
+  Spi spi;  // chosen by the destination
+};
+// In the order into ps, into uc (the same connections), into us, into pc (TS 33.203 section 7.1).
+std::array<Association, 4> associations(const SaSet& set);
+
 // The keys that go into the kernel, derived by Annex I (TS 33.203): SHA-1's IK is padded, 3DES repeats CK, the AEADs get
-// their salt. 
+// their salt. Empty for null, and for the half of a pair that an AEAD does not use.
 Secret integrity_key(const SaSet& set);
 Secret encryption_key(const SaSet& set);
 
