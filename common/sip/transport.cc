@@ -16,10 +16,6 @@ std::string_view protocol_text(Protocol protocol) {
   return "UDP";
 }
 
-std::string Endpoint::text() const {
-  return absl::StrFormat("%s:%d", host_text(address), port);
-}
-
 std::string Flow::text() const {
   return absl::StrFormat("%s %s -> %s", protocol_text(protocol), local.text(), remote.text());
 }
