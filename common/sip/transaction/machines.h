@@ -7,7 +7,8 @@
 //   actions = machine.on_response(200);                // cancel E and F, deliver, set K
 //
 // The owner (TransactionLayer) carries actions out in order. "send" means: transmit the request (client) or the latest
-// response (server) once more or for the first time.
+// response (server) once more or for the first time. Input that means nothing in the present state (a timer that fired
+// while it was being cancelled, a stray ACK, a response after the end) yields no action.
 #pragma once
 
 #include <chrono>
@@ -41,7 +42,7 @@ struct Action {
     cancel_timer,      // timer
     timed_out,         // tell the transaction user (as 408)
     transport_failed,  // tell the transaction user (as 503)
-    end                // the transaction is over: destroy it
+    end                // the transaction is over: destroy it and the timers it still has
   };
   Kind kind;
   Timer timer = Timer::a;
@@ -50,7 +51,8 @@ struct Action {
 };
 using Actions = absl::InlinedVector<Action, 6>;
 
-// Figure 5 of RFC 3261 with RFC 6026 section 7.2 (Accepted, timer M).
+// Figure 5 of RFC 3261 with RFC 6026 section 7.2 (Accepted, timer M). After a provisional response it waits for ever:
+// the transaction user has timer C, or its own patience and CANCEL.
 class InviteClient {
  public:
   enum class State : uint8_t { calling, proceeding, completed, accepted, terminated };
@@ -87,6 +89,7 @@ class NonInviteClient {
 };
 
 // Figure 7 with RFC 6026 section 7.1 (Accepted, timer L). The 100 within 200 ms is the transaction user's to send.
+// A transport error does not end it (RFC 6026 section 7.1): the INVITE may come again, over a path that works.
 class InviteServer {
  public:
   enum class State : uint8_t { proceeding, completed, confirmed, accepted, terminated };
@@ -94,7 +97,8 @@ class InviteServer {
   Actions start();            // delivers the INVITE
   Actions on_request();       // the INVITE again: the latest response, if there was one
   Actions on_ack();
-  Actions respond(int code);  // from the transaction user; the owner has stored the response as the latest
+  // From the transaction user. The owner stores the response as the latest when the actions say send.
+  Actions respond(int code);
   Actions on_timer(Timer timer);
   Actions on_transport_error();
   State state() const { return state_; }
@@ -107,7 +111,8 @@ class InviteServer {
   Duration g_{};
 };
 
-// Figure 8.
+// Figure 8. RFC 4320 section 4: a 408, and a provisional response but 100, are never sent; responding 408 ends the
+// transaction in silence.
 class NonInviteServer {
  public:
   enum class State : uint8_t { trying, proceeding, completed, terminated };
