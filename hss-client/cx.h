@@ -35,11 +35,12 @@ inline constexpr Result first_registration{true, 2001}, subsequent_registration{
     unregistered_service{true, 2003}, server_name_not_stored{true, 2004}, user_unknown{true, 5001},
     identities_dont_match{true, 5002}, identity_not_registered{true, 5003}, roaming_not_allowed{true, 5004},
     identity_already_registered{true, 5005}, auth_scheme_not_supported{true, 5006}, in_assignment_type{true, 5007},
-    too_much_data{true, 5008}, not_supported_user_data{true, 5009}, feature_unsupported{true, 5011};
+    too_much_data{true, 5008}, not_supported_user_data{true, 5009}, feature_unsupported{true, 5011},
+    serving_node_feature_unsupported{true, 5012};
 }
 namespace base {  // RFC 6733 section 7.1
 inline constexpr Result success{false, 2001}, limited_success{false, 2002}, unable_to_deliver{false, 3002},
-    too_busy{false, 3004}, authorization_rejected{false, 5003}, avp_unsupported{false, 5001},
+    too_busy{false, 3004}, redirect{false, 3006}, authorization_rejected{false, 5003}, avp_unsupported{false, 5001},
     invalid_avp_value{false, 5004}, missing_avp{false, 5005}, unable_to_comply{false, 5012};
 }
 
@@ -88,6 +89,31 @@ struct AuthDataItem {
   std::optional<SipDigest> digest;
 };
 
+// What a restarted S-CSCF needs to take a user up again (TS 23.380, TS 29.229 section 6.3.52): header values as text.
+struct Subscription {
+  std::string call_id, from, to, record_route, contact;  // record_route: of the UE's subscription only
+  bool operator==(const Subscription&) const = default;
+};
+struct RestorationInfo {
+  std::string path, contact;     // Path: the values joined by commas; Contact with its parameters
+  std::optional<uint32_t> initial_cseq;
+  std::string call_id;
+  std::optional<Subscription> ue, pcscf;
+  bool operator==(const RestorationInfo&) const = default;
+};
+struct ScscfRestorationInfo {
+  std::string impi;
+  std::vector<RestorationInfo> contacts;
+  std::optional<uint32_t> registration_timeout;  // Diameter Time: seconds since 1900-01-01
+  std::string scheme;
+  bool operator==(const ScscfRestorationInfo&) const = default;
+};
+
+struct EmergencyIdentity {  // Identity-with-Emergency-Registration: a pair that a deregistration spares
+  std::string impi, impu;
+  bool operator==(const EmergencyIdentity&) const = default;
+};
+
 struct UserAuthorizationRequest {
   Routing routing;
   std::string impi, impu, visited_network;
@@ -127,6 +153,9 @@ struct ServerAssignmentRequest {
   ServerAssignmentType type = ServerAssignmentType::registration;
   bool user_data_available = false;
   std::optional<bool> multiple_registration;
+  std::optional<ScscfRestorationInfo> restoration;
+  std::optional<uint32_t> session_priority;  // 0 (highest) .. 4
+  bool pcscf_restoration = false;            // SAR-Flags bit 0
   std::vector<SupportedFeatures> features;
 };
 struct ServerAssignmentAnswer {
@@ -135,7 +164,8 @@ struct ServerAssignmentAnswer {
   std::string impi, user_data;   // user_data: the XML of TS 29.228 Annex B
   std::optional<ChargingInformation> charging;
   std::vector<std::string> associated_identities, associated_registered_identities;
-  std::optional<bool> loose_route;
+  std::vector<ScscfRestorationInfo> restoration;
+  std::optional<bool> loose_route, privileged_sender;
   std::string server_name, wildcarded_impu;
   std::vector<SupportedFeatures> features;
 };
@@ -145,6 +175,7 @@ struct LocationInfoRequest {
   std::string impu;
   bool originating = false;
   std::optional<UserAuthorizationType> type;
+  std::optional<uint32_t> session_priority;
   std::vector<SupportedFeatures> features;
 };
 struct LocationInfoAnswer {
@@ -162,12 +193,14 @@ struct RegistrationTerminationRequest {
   std::vector<std::string> associated_identities, impus;
   DeregistrationReason reason = DeregistrationReason::permanent_termination;
   std::string reason_info;
+  std::optional<uint32_t> flags;  // RTR-Flags: bit 0 reference location change
   std::vector<SupportedFeatures> features;
 };
 struct RegistrationTerminationAnswer {
   Routing routing;
   Result result;
   std::vector<std::string> associated_identities;
+  std::vector<EmergencyIdentity> emergency;
 };
 
 struct PushProfileRequest {
