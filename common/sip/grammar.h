@@ -9,6 +9,8 @@
 #include <optional>
 #include <string_view>
 
+#include "common/sip/chars.h"
+
 namespace lapwing::sip::grammar {
 
 // What a byte may be part of.
