@@ -1,0 +1,257 @@
+#include "common/control/control_server.h"
+
+#include <google/protobuf/util/time_util.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+#include <sys/stat.h>
+
+#include <mutex>
+#include <set>
+
+#include "absl/strings/str_format.h"
+#include "common/control/listen_address.h"
+#include "lapwing/v1/control.grpc.pb.h"
+
+namespace lapwing::control {
+namespace {
+
+grpc::Status to_grpc(const absl::Status& status) {
+  // The codes have the same numbers.
+  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+}
+
+template <typename Reply>
+grpc::Status answer(absl::StatusOr<Reply> result, Reply& reply) {
+  if (!result.ok()) return to_grpc(result.status());
+  reply = *std::move(result);
+  return grpc::Status::OK;
+}
+
+// OK, or what is wrong with an identity.
+grpc::Status identity_error(const std::string& identity, bool required) {
+  if (required && identity.empty()) return {grpc::INVALID_ARGUMENT, "identity is empty: give an IMSI, IMPI or IMPU"};
+  if (identity.size() > ControlServer::identity_limit) {
+    return {grpc::INVALID_ARGUMENT, absl::StrFormat("identity is longer than %d bytes", ControlServer::identity_limit)};
+  }
+  return grpc::Status::OK;
+}
+
+absl::Status not_here(std::string_view call) {
+  return absl::UnimplementedError(absl::StrFormat("this daemon does not answer %s", call));
+}
+
+class ControlService final : public v1::Control::Service {
+ public:
+  ControlService(const ControlOptions& options, Operator& oper, Events& events)
+      : options_(options), operator_(oper), events_(events), started_(std::chrono::system_clock::now()) {}
+
+  grpc::Status Status(grpc::ServerContext*, const v1::StatusRequest*, v1::StatusReply* reply) override {
+    reply->set_program(options_.program);
+    reply->set_name(options_.name);
+    reply->set_version(LAPWING_VERSION);
+    reply->set_workers(options_.workers);
+    *reply->mutable_started() =
+        google::protobuf::util::TimeUtil::TimeTToTimestamp(std::chrono::system_clock::to_time_t(started_));
+    operator_.gauges(*reply);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListRegistrations(grpc::ServerContext*, const v1::ListRegistrationsRequest* request,
+                                 v1::ListRegistrationsReply* reply) override {
+    if (auto wrong = identity_error(request->identity(), false); !wrong.ok()) return wrong;
+    v1::ListRegistrationsRequest checked = *request;
+    if (checked.limit() == 0) checked.set_limit(ControlServer::registrations_default);
+    if (checked.limit() > ControlServer::registrations_limit) checked.set_limit(ControlServer::registrations_limit);
+    return answer(operator_.list_registrations(checked), *reply);
+  }
+
+  grpc::Status Show(grpc::ServerContext*, const v1::ShowRequest* request, v1::ShowReply* reply) override {
+    if (auto wrong = identity_error(request->identity(), true); !wrong.ok()) return wrong;
+    const std::vector<Event> events = events_.of(request->identity());
+    grpc::Status shown = answer(operator_.show(*request), *reply);
+    if (!shown.ok() && (shown.error_code() != grpc::NOT_FOUND || events.empty())) return shown;
+    for (const Event& event : events) *reply->add_events() = to_message(event, options_.program);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status ListSaSets(grpc::ServerContext*, const v1::ListSaSetsRequest* request,
+                          v1::ListSaSetsReply* reply) override {
+    if (auto wrong = identity_error(request->identity(), false); !wrong.ok()) return wrong;
+    return answer(operator_.list_sa_sets(*request), *reply);
+  }
+
+  grpc::Status ListHssPeers(grpc::ServerContext*, const v1::ListHssPeersRequest* request,
+                            v1::ListHssPeersReply* reply) override {
+    return answer(operator_.list_hss_peers(*request), *reply);
+  }
+
+  grpc::Status Deregister(grpc::ServerContext*, const v1::DeregisterRequest* request,
+                          v1::DeregisterReply* reply) override {
+    if (auto wrong = identity_error(request->identity(), true); !wrong.ok()) return wrong;
+    v1::DeregisterRequest checked = *request;
+    if (checked.reason().empty()) checked.set_reason("deactivated");
+    if (checked.reason() != "deactivated" && checked.reason() != "rejected") {
+      return {grpc::INVALID_ARGUMENT, "reason is deactivated or rejected"};
+    }
+    return answer(operator_.deregister(checked), *reply);
+  }
+
+  grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
+                     grpc::ServerWriter<v1::Event>* writer) override {
+    if (auto wrong = identity_error(request->identity(), false); !wrong.ok()) return wrong;
+    std::shared_ptr<Events::Subscription> subscription;
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_) return {grpc::UNAVAILABLE, "the daemon stops"};
+      if (watching_.size() >= static_cast<size_t>(ControlServer::watchers_limit)) {
+        return {grpc::RESOURCE_EXHAUSTED, absl::StrFormat("%d clients watch already", ControlServer::watchers_limit)};
+      }
+      subscription = events_.subscribe(request->identity(), options_.watch_queue);
+      watching_.insert(subscription);
+    }
+    // So that the client knows from when on it sees everything.
+    writer->SendInitialMetadata();
+    bool reachable = true;
+    while (reachable && !context->IsCancelled() && !subscription->closed()) {
+      auto taken = subscription->next(std::chrono::milliseconds(200));
+      if (!taken) continue;
+      v1::Event message = to_message(taken->event, options_.program);
+      message.set_lost(taken->lost);
+      reachable = writer->Write(message);
+    }
+    const bool stopped = subscription->closed();
+    subscription->close();
+    std::lock_guard lock(mutex_);
+    watching_.erase(subscription);
+    return stopped ? grpc::Status(grpc::UNAVAILABLE, "the daemon stops") : grpc::Status::OK;
+  }
+
+  void send_watchers_away() {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    for (const auto& subscription : watching_) subscription->close();
+  }
+
+ private:
+  const ControlOptions options_;
+  Operator& operator_;
+  Events& events_;
+  const WallTime started_;
+  std::mutex mutex_;
+  bool stopping_ = false;
+  std::set<std::shared_ptr<Events::Subscription>> watching_;
+};
+
+class LabHssService final : public v1::LabHss::Service {
+ public:
+  explicit LabHssService(Operator& oper) : operator_(oper) {}
+
+  grpc::Status ListSubscribers(grpc::ServerContext*, const v1::ListSubscribersRequest* request,
+                               v1::ListSubscribersReply* reply) override {
+    return answer(operator_.list_subscribers(*request), *reply);
+  }
+  grpc::Status Terminate(grpc::ServerContext*, const v1::TerminateRequest* request, v1::PushReply* reply) override {
+    if (auto wrong = identity_error(request->identity(), true); !wrong.ok()) return wrong;
+    // TS 29.229 section 6.3.17.
+    if (request->reason() > 3) return {grpc::INVALID_ARGUMENT, "reason is 0 to 3 (TS 29.229 section 6.3.17)"};
+    return answer(operator_.terminate(*request), *reply);
+  }
+  grpc::Status PushProfile(grpc::ServerContext*, const v1::PushProfileRequest* request, v1::PushReply* reply) override {
+    if (auto wrong = identity_error(request->identity(), true); !wrong.ok()) return wrong;
+    return answer(operator_.push_profile(*request), *reply);
+  }
+
+ private:
+  Operator& operator_;
+};
+
+}  // namespace
+
+void Operator::gauges(v1::StatusReply&) {}
+absl::StatusOr<v1::ListRegistrationsReply> Operator::list_registrations(const v1::ListRegistrationsRequest&) {
+  return not_here("ListRegistrations");
+}
+absl::StatusOr<v1::ShowReply> Operator::show(const v1::ShowRequest&) {
+  return not_here("Show");
+}
+absl::StatusOr<v1::ListSaSetsReply> Operator::list_sa_sets(const v1::ListSaSetsRequest&) {
+  return not_here("ListSaSets");
+}
+absl::StatusOr<v1::ListHssPeersReply> Operator::list_hss_peers(const v1::ListHssPeersRequest&) {
+  return not_here("ListHssPeers");
+}
+absl::StatusOr<v1::DeregisterReply> Operator::deregister(const v1::DeregisterRequest&) {
+  return not_here("Deregister");
+}
+absl::StatusOr<v1::ListSubscribersReply> Operator::list_subscribers(const v1::ListSubscribersRequest&) {
+  return not_here("ListSubscribers");
+}
+absl::StatusOr<v1::PushReply> Operator::terminate(const v1::TerminateRequest&) {
+  return not_here("Terminate");
+}
+absl::StatusOr<v1::PushReply> Operator::push_profile(const v1::PushProfileRequest&) {
+  return not_here("PushProfile");
+}
+
+struct ControlServer::Parts {
+  Parts(const ControlOptions& options, Operator& oper, Events& events)
+      : control(options, oper, events), lab_hss(oper) {}
+  ControlService control;
+  LabHssService lab_hss;
+  std::unique_ptr<grpc::Server> server;  // goes first
+};
+
+absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::start(ControlOptions options, Operator& oper,
+                                                                    Events& events) {
+  absl::StatusOr<std::string> address = claim_address(options.listen);
+  if (!address.ok()) return address.status();
+  grpc::EnableDefaultHealthCheckService(true);
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+
+  auto parts = std::make_unique<Parts>(options, oper, events);
+  grpc::ServerBuilder builder;
+  builder.AddListeningPort(*address, grpc::InsecureServerCredentials());
+  builder.RegisterService(&parts->control);
+  if (options.lab_hss) builder.RegisterService(&parts->lab_hss);
+  builder.SetMaxReceiveMessageSize(request_limit);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, streams_per_connection);
+  // A second daemon on the same port must fail, not share it.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  grpc::ResourceQuota quota("control");
+  quota.SetMaxThreads(watchers_limit + 32);
+  builder.SetResourceQuota(quota);
+
+  // The socket must never be open to everybody, not even for the moment until a chmod.
+  const mode_t before = umask(0117);
+  parts->server = builder.BuildAndStart();
+  umask(before);
+  if (parts->server == nullptr) {
+    return absl::UnavailableError(
+        absl::StrFormat("%s: cannot listen; what gRPC said about it stands above", options.listen));
+  }
+  if (auto* health = parts->server->GetHealthCheckService()) {
+    health->SetServingStatus(true);
+    health->SetServingStatus("lapwing.v1.Control", true);
+    if (options.lab_hss) health->SetServingStatus("lapwing.v1.LabHss", true);
+  }
+  return std::unique_ptr<ControlServer>(new ControlServer(std::move(parts)));
+}
+
+ControlServer::ControlServer(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+
+ControlServer::~ControlServer() {
+  stop();
+}
+
+void ControlServer::stop() {
+  if (parts_->server == nullptr) return;
+  if (auto* health = parts_->server->GetHealthCheckService()) health->Shutdown();
+  parts_->control.send_watchers_away();
+  parts_->server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
+  parts_->server->Wait();
+  parts_->server.reset();
+}
+
+}  // namespace lapwing::control

@@ -1,0 +1,78 @@
+// The operator's door of every daemon: gRPC with the Control service (proto/lapwing/v1/control.proto), the standard
+// health service and reflection, on a unix socket or a loopback address.
+//
+//   class PcscfOperator : public control::Operator { ... };
+//   auto server = control::ControlServer::start({.listen = "unix:/run/lapwing/pcscf.sock", .program = "pcscf", .name =
+//   name,
+//                                                .workers = 2}, pcscf_operator, events);
+//
+// Anyone who may open the socket may do everything: it has mode 0660, and an address other than loopback is refused.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/control/events.h"
+#include "lapwing/v1/control.pb.h"
+
+namespace lapwing::control {
+
+// What a daemon can tell and do. Called on gRPC's threads, several at once: tables are read under their locks, and what
+// belongs to a worker is asked for with ask_worker(). What is not overridden answers UNIMPLEMENTED. A NotFound's
+// message is shown to the operator: say what was looked for.
+class Operator {
+ public:
+  virtual ~Operator() = default;
+  // StatusReply's gauges, in the order in which people read them.
+  virtual void gauges(v1::StatusReply& reply);
+  // The request's limit is never 0 here.
+  virtual absl::StatusOr<v1::ListRegistrationsReply> list_registrations(const v1::ListRegistrationsRequest& request);
+  // Without `events`: the server adds them, and answers NOT_FOUND only when there are none either.
+  virtual absl::StatusOr<v1::ShowReply> show(const v1::ShowRequest& request);
+  virtual absl::StatusOr<v1::ListSaSetsReply> list_sa_sets(const v1::ListSaSetsRequest& request);
+  virtual absl::StatusOr<v1::ListHssPeersReply> list_hss_peers(const v1::ListHssPeersRequest& request);
+  // reason is "deactivated" or "rejected" here.
+  virtual absl::StatusOr<v1::DeregisterReply> deregister(const v1::DeregisterRequest& request);
+  // The LabHss service; reason is 0 to 3 here.
+  virtual absl::StatusOr<v1::ListSubscribersReply> list_subscribers(const v1::ListSubscribersRequest& request);
+  virtual absl::StatusOr<v1::PushReply> terminate(const v1::TerminateRequest& request);
+  virtual absl::StatusOr<v1::PushReply> push_profile(const v1::PushProfileRequest& request);
+};
+
+struct ControlOptions {
+  std::string listen;   // unix:/path, or a loopback endpoint
+  std::string program;  // "pcscf"
+  std::string name;     // the configured one
+  uint32_t workers = 0;
+  bool lab_hss = false;  // serve LabHss too
+  size_t watch_queue = 1024;
+};
+
+class ControlServer {
+ public:
+  static constexpr int request_limit = 64 * 1024;  // bytes
+  static constexpr size_t identity_limit = 256;    // bytes
+  static constexpr int watchers_limit = 32;        // each holds a thread
+  static constexpr int streams_per_connection = 64;
+  static constexpr uint32_t registrations_default = 1000;
+  static constexpr uint32_t registrations_limit = 100'000;
+
+  // Errors: InvalidArgument (the address), AlreadyExists (something listens there), Unavailable (it cannot be opened).
+  // oper and events outlive the server.
+  static absl::StatusOr<std::unique_ptr<ControlServer>> start(ControlOptions options, Operator& oper, Events& events);
+  ~ControlServer();
+  ControlServer(const ControlServer&) = delete;
+  ControlServer& operator=(const ControlServer&) = delete;
+
+  // Sends watchers away and returns when no call runs any more; calls that last longer than 500 ms are cancelled.
+  void stop();
+
+ private:
+  struct Parts;
+  explicit ControlServer(std::unique_ptr<Parts> parts);
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace lapwing::control
