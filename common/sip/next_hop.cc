@@ -1,0 +1,29 @@
+#include "common/sip/next_hop.h"
+
+#include "absl/strings/str_format.h"
+#include "common/sip/headers.h"
+
+namespace lapwing::sip {
+
+absl::StatusOr<Flow> next_hop(const Uri& uri, const std::vector<Endpoint>& local, Protocol otherwise) {
+  if (!uri.is_sip()) return absl::InvalidArgumentError("no route to a URI that is not sip");
+  std::optional<asio::ip::address> address = uri.address();
+  if (!address) return absl::NotFoundError(absl::StrFormat("\"%s\" is a name: routes need an address", uri.host));
+  Flow flow;
+  flow.protocol = otherwise;
+  std::string_view transport = uri.param("transport");
+  if (equals_ignoring_case(transport, "tcp")) flow.protocol = Protocol::tcp;
+  if (equals_ignoring_case(transport, "udp")) flow.protocol = Protocol::udp;
+  if (equals_ignoring_case(transport, "tls") || uri.scheme == Scheme::sips) flow.protocol = Protocol::tls;
+  flow.remote.address = *address;
+  flow.remote.port = uri.port != 0 ? uri.port : (flow.protocol == Protocol::tls ? 5061 : 5060);
+  for (const Endpoint& ours : local) {
+    if (ours.address.is_v4() != address->is_v4()) continue;
+    flow.local = ours;
+    if (reliable(flow.protocol)) flow.local.port = 0;
+    return flow;
+  }
+  return absl::NotFoundError(absl::StrFormat("no local address of the family of %s", flow.remote.text()));
+}
+
+}  // namespace lapwing::sip

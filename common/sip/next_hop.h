@@ -1,0 +1,18 @@
+// Where a URI leads (RFC 3263, numeric hosts): the flow for a request whose topmost Route, or Request-URI, it is.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/sip/transport.h"
+#include "common/sip/uri.h"
+
+namespace lapwing::sip {
+
+// local: our listening endpoints; the first of the target's address family is the flow's local end. The transport is
+// the URI's parameter, else `otherwise`. InvalidArgument: not a SIP URI; NotFound: a host name (only addresses are
+// taken), or no local address of that family.
+absl::StatusOr<Flow> next_hop(const Uri& uri, const std::vector<Endpoint>& local, Protocol otherwise);
+
+}  // namespace lapwing::sip

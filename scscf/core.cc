@@ -1,0 +1,90 @@
+#include "scscf/core.h"
+
+#include "common/sip/headers.h"
+#include "scscf/procedures/interrogate.h"
+#include "scscf/procedures/register.h"
+#include "scscf/procedures/subscribe_reg.h"
+
+namespace lapwing::scscf {
+namespace {
+
+using sip::HeaderId;
+
+constexpr std::string_view supported_tags[] = {"path", "gruu", "outbound", "sec-agree"};
+
+// RFC 3261 section 8.2.2.3: option tags that the request requires of us and that we do not know.
+std::string unsupported(const sip::Message& request, HeaderId header) {
+  std::string unknown;
+  for (std::string_view tag : request.values(header)) {
+    bool known = tag.empty();
+    for (std::string_view ours : supported_tags) known = known || sip::equals_ignoring_case(tag, ours);
+    if (!known) unknown += (unknown.empty() ? "" : ", ") + std::string(tag);
+  }
+  return unknown;
+}
+
+// Is the Request-URI our own S-CSCF name, as an I-CSCF that chose us writes it (TS 24.229 section 5.3.1.2)?
+bool names_us(const Core& core, const sip::Message& request) {
+  auto uri = sip::Uri::parse(request.request_uri());
+  auto name = sip::Uri::parse(core.settings.name);
+  return uri.ok() && name.ok() && sip::equals_ignoring_case(uri->host, name->host) && uri->port == name->port;
+}
+
+bool our_domain(const Core& core, const sip::Message& request) {
+  auto uri = sip::Uri::parse(request.request_uri());
+  return uri.ok() && sip::equals_ignoring_case(uri->host, core.settings.home_domain);
+}
+
+Task<void> serve_register(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
+  Outcome outcome = co_await register_(core, site, transaction->request());
+  reply(*transaction, outcome);
+}
+
+Task<void> register_entry(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
+  if (core.settings.serving && names_us(core, transaction->request())) {
+    co_await serve_register(core, site, transaction);
+  } else if (!our_domain(core, transaction->request())) {
+    transaction->reject(403, "Not Our Domain");
+  } else if (core.settings.interrogating) {
+    co_await interrogate_register(core, site, transaction);
+  } else {
+    co_await serve_register(core, site, transaction);
+  }
+}
+
+}  // namespace
+
+void reply(sip::ServerTransaction& transaction, const Outcome& outcome) {
+  sip::Writer response = transaction.response(outcome.code, outcome.reason);
+  for (const auto& [id, value] : outcome.headers) response.add(id, value);
+  transaction.respond(outcome.code, std::move(response).finish());
+}
+
+void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
+  const sip::Message& request = transaction->request();
+  std::string unknown = unsupported(request, HeaderId::require);
+  if (!unknown.empty() && request.method() != sip::Method::cancel) {
+    sip::Writer bad = transaction->response(420);
+    bad.add(HeaderId::unsupported, unknown);
+    return transaction->respond(420, std::move(bad).finish());
+  }
+  switch (request.method()) {
+    case sip::Method::register_:
+      return site.worker.spawn(register_entry(core, site, std::move(transaction)));
+    case sip::Method::subscribe:
+      return site.worker.spawn(subscribe_reg(core, site, std::move(transaction)));
+    case sip::Method::options: {
+      sip::Writer ok = transaction->response(200);
+      ok.add(HeaderId::allow, "REGISTER, SUBSCRIBE, OPTIONS");
+      ok.add(HeaderId::accept, "application/reginfo+xml");
+      return transaction->respond(200, std::move(ok).finish());
+    }
+    default: {
+      sip::Writer no = transaction->response(405);
+      no.add(HeaderId::allow, "REGISTER, SUBSCRIBE, OPTIONS");
+      return transaction->respond(405, std::move(no).finish());
+    }
+  }
+}
+
+}  // namespace lapwing::scscf

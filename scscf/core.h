@@ -1,0 +1,91 @@
+// What the procedures of the S-CSCF work with: the settings, the HSS, the registrar, the subscriptions, and the place
+// (a worker with its transactions) that a procedure runs on. main.cc builds it; tests build it over fakes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/runtime/turns.h"
+#include "common/runtime/worker.h"
+#include "common/sip/transaction_layer.h"
+#include "hss-client/hss.h"
+#include "scscf/registrar.h"
+#include "scscf/subscriptions.h"
+
+namespace lapwing::scscf {
+
+struct OtherServer {
+  std::string name;
+  sip::Flow flow;
+  std::vector<uint32_t> capabilities;
+};
+
+struct Settings {
+  std::string name;  // our SIP URI, as the HSS knows it
+  std::string home_domain;
+  std::vector<sip::Endpoint> listen;
+  bool interrogating = true, serving = true;
+  std::vector<OtherServer> servers;
+  Duration min_expires = std::chrono::seconds(60);
+  Duration default_expires = std::chrono::hours(1);
+  Duration max_expires = std::chrono::seconds(600'000);
+  Duration await_auth = std::chrono::minutes(4);
+  Duration reauthenticate_after = std::chrono::hours(24);
+  uint32_t max_resynchronisations = 2;
+  uint32_t max_contacts = 10;
+  bool accept_unprotected_aka = false;
+  bool keep_profile = false;
+  std::string qop = "auth";  // empty: none
+  sip::TimerValues timers;
+};
+
+// One worker's view.
+struct Site {
+  Worker& worker;
+  sip::TransactionLayer& transactions;
+};
+
+// An event for the operator. impu may be empty.
+using Report =
+    std::function<void(std::string_view kind, std::string_view impi, std::string_view impu, std::string text)>;
+
+struct Core {
+  Settings settings;
+  Hss& hss;
+  const Clock& clock;
+  Report report;
+  Registrar registrar;
+  Subscriptions subscriptions;
+  Turns turns;
+  std::vector<Site> sites;  // by worker
+
+  Core(Settings s, Hss& h, const Clock& c, Report r)
+      : settings(std::move(s)), hss(h), clock(c), report(std::move(r)), registrar(c) {}
+  Site& site(uint32_t worker) { return sites[worker]; }
+};
+
+// Whole seconds, rounded up; what SIP headers carry.
+inline uint32_t seconds_of(Duration duration) {
+  auto whole = std::chrono::ceil<std::chrono::seconds>(duration).count();
+  return whole < 0 ? 0 : static_cast<uint32_t>(whole);
+}
+
+// How a procedure ends; reply() below turns it into the response.
+struct Outcome {
+  int code = 500;
+  std::string reason = {};  // of the status line; empty: the standard phrase
+  std::vector<std::pair<sip::HeaderId, std::string>> headers = {};
+  std::string why = {};  // in plain words, for the log and the operator; no secrets
+};
+
+// Sends the outcome as the transaction's response.
+void reply(sip::ServerTransaction& transaction, const Outcome& outcome);
+
+// The entry: takes every request that a worker's transactions deliver.
+void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction);
+
+}  // namespace lapwing::scscf

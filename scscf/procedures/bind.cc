@@ -1,0 +1,213 @@
+#include "scscf/procedures/bind.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "common/sip/headers.h"
+#include "scscf/procedures/challenge.h"
+#include "scscf/procedures/deregister.h"
+#include "scscf/procedures/notify_reg.h"
+
+namespace lapwing::scscf {
+namespace {
+
+using sip::HeaderId;
+
+// Two contacts are the same binding by instance (and reg-id) where both have one, else by URI (RFC 5626 section 6,
+// RFC 3261 section 10.3).
+bool same_binding(const Binding& binding, const RequestedContact& contact) {
+  if (!binding.instance.empty() && !contact.instance.empty()) {
+    return binding.instance == contact.instance && binding.reg_id == contact.reg_id;
+  }
+  return sip::uris_equal(binding.uri, contact.uri);
+}
+
+// RFC 3261 section 10.3 step 7: the same Call-ID must come with a higher CSeq.
+bool out_of_order(const Registration& registration, const RegisterRequest& request) {
+  for (const Binding& binding : registration.bindings) {
+    for (const RequestedContact& contact : request.contacts) {
+      if (same_binding(binding, contact) && binding.call_id == request.call_id && binding.cseq >= request.cseq)
+        return true;
+    }
+  }
+  return false;
+}
+
+Binding make_binding(Core& core, const RegisterRequest& request, const RequestedContact& contact, bool refreshed) {
+  Binding binding;
+  binding.uri = contact.uri;
+  binding.params = contact.params;
+  binding.instance = contact.instance;
+  binding.reg_id = contact.reg_id;
+  binding.q = contact.q;
+  binding.path = request.path;
+  binding.call_id = request.call_id;
+  binding.cseq = request.cseq;
+  binding.expires = core.clock.now() + std::chrono::seconds(contact.expires);
+  binding.event = refreshed ? reginfo::ContactEvent::refreshed : reginfo::ContactEvent::registered;
+  binding.registered_impu = request.impu;
+  binding.user_agent = request.user_agent;
+  binding.access = request.access;
+  binding.visited_network = request.visited_network;
+  return binding;
+}
+
+// Puts the request's contacts into the registration; what they replace goes to `replaced`.
+void put_contacts(Core& core, const RegisterRequest& request, Registration& registration, bool authenticated,
+                  std::vector<Binding>& replaced) {
+  for (const RequestedContact& contact : request.contacts) {
+    auto old = std::find_if(registration.bindings.begin(), registration.bindings.end(),
+                            [&](const Binding& b) { return same_binding(b, contact); });
+    if (old != registration.bindings.end()) {
+      if (contact.expires == 0) {
+        old->event = reginfo::ContactEvent::unregistered;
+        replaced.push_back(*old);
+        registration.bindings.erase(old);
+        continue;
+      }
+      // The same handset at another address: its old contact ends, under its own id.
+      bool moved = !sip::uris_equal(old->uri, contact.uri);
+      Binding fresh = make_binding(core, request, contact, !moved);
+      fresh.id = moved ? core.registrar.next_contact_id() : old->id;
+      if (moved) {
+        old->event = reginfo::ContactEvent::deactivated;
+        replaced.push_back(*old);
+      }
+      *old = std::move(fresh);
+      continue;
+    }
+    if (contact.expires == 0) continue;
+    // TS 24.229 section 5.4.1.2.2: a new contact without reg-id, after authentication, takes the place of an older one
+    // of the same private identity, unless both name different devices.
+    if (authenticated && !contact.reg_id) {
+      std::erase_if(registration.bindings, [&](Binding& b) {
+        bool another_device = !b.instance.empty() && !contact.instance.empty() && b.instance != contact.instance;
+        bool of_this_request = b.call_id == request.call_id && b.cseq == request.cseq;
+        if (b.reg_id || another_device || of_this_request) return false;
+        b.event = reginfo::ContactEvent::deactivated;
+        replaced.push_back(b);
+        return true;
+      });
+    }
+    Binding fresh = make_binding(core, request, contact, false);
+    fresh.id = core.registrar.next_contact_id();
+    registration.bindings.push_back(std::move(fresh));
+  }
+}
+
+std::string path_text(const std::vector<std::string>& path) {
+  std::string text;
+  for (const std::string& hop : path) text += (text.empty() ? "" : ", ") + hop;
+  return text;
+}
+
+// The authority of our own URI for Service-Route and Contact: a numeric address, so that no DNS is needed.
+std::string own_route(const Settings& settings, std::string_view user) {
+  return absl::StrFormat("<sip:%s@%s;lr>", user, settings.listen.front().text());
+}
+
+Duration longest_left(Core& core, const Registration& registration) {
+  Duration longest{};
+  for (const Binding& binding : registration.bindings) longest = std::max(longest, binding.expires - core.clock.now());
+  return longest;
+}
+
+}  // namespace
+
+Outcome registered_response(Core& core, const RegisterRequest& request, const Registration& registration) {
+  Outcome ok{.code = 200};
+  if (!request.path.empty()) ok.headers.emplace_back(HeaderId::path, path_text(request.path));
+  for (const Binding& binding : registration.bindings) {
+    uint32_t left = seconds_of(binding.expires - core.clock.now());
+    ok.headers.emplace_back(HeaderId::contact, absl::StrFormat("<%s>%s;expires=%d", binding.uri, binding.params, left));
+  }
+  ok.headers.emplace_back(HeaderId::service_route, own_route(core.settings, "orig"));
+  std::string associated;
+  for (const Identity& identity : registration.set) {
+    if (!identity.barred) associated += (associated.empty() ? "<" : ", <") + identity.uri + ">";
+  }
+  if (!associated.empty()) ok.headers.emplace_back(HeaderId::p_associated_uri, associated);
+  if (!request.icid.empty()) {
+    std::string charging = "icid-value=" + sip::quote(request.icid);
+    if (!request.orig_ioi.empty()) charging += ";orig-ioi=" + sip::quote(request.orig_ioi);
+    ok.headers.emplace_back(HeaderId::p_charging_vector,
+                            charging + ";term-ioi=" + sip::quote(core.settings.home_domain));
+  }
+  return ok;
+}
+
+Task<Outcome> bind(Core& core, Site& site, RegisterRequest request, bool authenticated) {
+  bool known = false, late = false;
+  cx::ServerAssignmentRequest sar;
+  std::shared_ptr<const UserProfile> profile;
+  core.registrar.with_existing(request.impi, [&](User& user) {
+    Registration* registration = user.registration_of(request.impu);
+    if (!registration) return;
+    known = true;
+    late = out_of_order(*registration, request);
+    profile = registration->profile;
+    sar.routing.destination_host = registration->hss_host;
+  });
+  if (late) co_return Outcome{.code = 500, .why = "CSeq is not higher than that of the last REGISTER of this Call-ID"};
+
+  sar.impi = request.impi;
+  sar.impus = {request.impu_uri};
+  sar.server_name = core.settings.name;
+  sar.type = known ? cx::ServerAssignmentType::re_registration : cx::ServerAssignmentType::registration;
+  sar.user_data_available = known;
+  auto outcome = co_await core.hss.assign(site.worker, std::move(sar));
+  if (auto* failure = std::get_if<HssFailure>(&outcome)) co_return hss_failed(*failure, "SAR");
+  auto& saa = std::get<cx::ServerAssignmentAnswer>(outcome);
+  if (!saa.result.success()) co_return hss_refused(saa.result, "SAR");
+
+  if (!saa.user_data.empty() || !profile) {
+    auto parsed = parse_user_profile(saa.user_data);
+    if (!parsed.ok()) {
+      co_await clear_pending(core, site, request.impi, request.impu_uri, saa.routing.origin_host,
+                             cx::ServerAssignmentType::deregistration_too_much_data);
+      co_return Outcome{.code = 480,
+                        .why = "SAA: the user profile cannot be used: " + std::string(parsed.status().message())};
+    }
+    profile = std::make_shared<const UserProfile>(std::move(*parsed));
+  }
+  std::vector<Identity> set = identities_of(*profile);
+  bool served = std::any_of(set.begin(), set.end(), [&](const Identity& i) { return i.canonical == request.impu; });
+  if (!served)
+    co_return Outcome{.code = 403, .why = "SAA: the user profile does not contain the identity that registers"};
+
+  std::vector<Binding> replaced;
+  std::vector<std::string> before, after;
+  Registration now;
+  core.registrar.with(request.impi, [&](User& user) {
+    before = canonicals(user.registrations);
+    Registration* registration = user.registration_of(request.impu);
+    if (!registration) {
+      user.registrations.emplace_back();
+      registration = &user.registrations.back();
+      registration->since = core.clock.wall();
+    }
+    registration->profile = profile;
+    registration->set = set;
+    registration->hss_host = saa.routing.origin_host;
+    if (authenticated) registration->authenticated = core.clock.now();
+    put_contacts(core, request, *registration, authenticated, replaced);
+    if (user.state != UserState::registered) user.since = core.clock.wall();
+    user.state = UserState::registered;
+    user.why.clear();
+    after = canonicals(user.registrations);
+    now = *registration;
+  });
+  core.registrar.reindex(request.impi, before, after);
+  watch_expiry(core, site, request.impi, longest_left(core, now));
+  core.report(known ? "register.refreshed" : "register.accepted", request.impi, request.impu_uri,
+              absl::StrFormat("registered %s for %d s", request.contact_text(), seconds_of(longest_left(core, now))));
+  notify_watchers(core, now.set, replaced);
+  co_return registered_response(core, request, now);
+}
+
+void watch_expiry(Core& core, Site& site, const std::string& impi, Duration in) {
+  site.worker.timers().after(in + std::chrono::milliseconds(1),
+                             [&core, &site, impi] { site.worker.spawn(expire(core, site, impi)); });
+}
+
+}  // namespace lapwing::scscf

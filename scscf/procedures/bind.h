@@ -1,0 +1,18 @@
+// Binding contacts after a successful authentication, and refreshing them without one (TS 24.229 sections 5.4.1.2.2 and
+// 5.4.1.2.2F): SAR, profile, implicit registration set, contacts, the 200.
+#pragma once
+
+#include "scscf/procedures/register_request.h"
+
+namespace lapwing::scscf {
+
+// The caller holds the user's turn. authenticated: an answer to a challenge has just been right.
+Task<Outcome> bind(Core& core, Site& site, RegisterRequest request, bool authenticated);
+
+// The 200 for the identity: Path, all contacts with their expiry, Service-Route, P-Associated-URI, P-Charging-Vector.
+Outcome registered_response(Core& core, const RegisterRequest& request, const Registration& registration);
+
+// Ends the registration of the user's expired contacts when their time comes; re-arms itself on a refresh.
+void watch_expiry(Core& core, Site& site, const std::string& impi, Duration in);
+
+}  // namespace lapwing::scscf

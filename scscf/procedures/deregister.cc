@@ -1,0 +1,155 @@
+#include "scscf/procedures/deregister.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "common/sip/uri.h"
+#include "scscf/procedures/bind.h"
+#include "scscf/procedures/challenge.h"
+#include "scscf/procedures/notify_reg.h"
+
+namespace lapwing::scscf {
+namespace {
+
+// A registration that lost its last contact, taken out of the registrar.
+struct Ended {
+  std::vector<Identity> set;
+  std::string hss_host;
+};
+
+// Takes registrations without contacts out of the user, and keeps the index and the operator's view right.
+std::vector<Ended> take_empty(Core& core, const std::string& impi, UserState state, const std::string& why) {
+  std::vector<Ended> ended;
+  std::vector<std::string> before, after;
+  core.registrar.with_existing(impi, [&](User& user) {
+    before = canonicals(user.registrations);
+    std::erase_if(user.registrations, [&](Registration& registration) {
+      if (!registration.bindings.empty()) return false;
+      ended.push_back({registration.set, registration.hss_host});
+      return true;
+    });
+    after = canonicals(user.registrations);
+    if (user.registered() || ended.empty()) return;
+    user.state = state;
+    user.why = why;
+    user.since = core.clock.wall();
+    user.touched = core.clock.now();
+  });
+  core.registrar.reindex(impi, before, after);
+  return ended;
+}
+
+// SAR for the end of a set (TS 29.228 section 6.1.2): one identity stands for its implicit set.
+Task<void> tell_hss(Core& core, Site& site, std::string impi, Ended ended, cx::ServerAssignmentType type) {
+  if (ended.set.empty()) co_return;
+  co_await clear_pending(core, site, std::move(impi), ended.set.front().uri, ended.hss_host, type);
+}
+
+bool leaves(const Binding& binding, const RegisterRequest& request) {
+  if (request.star) return true;
+  return std::any_of(request.contacts.begin(), request.contacts.end(), [&](const RequestedContact& contact) {
+    if (!binding.instance.empty() && !contact.instance.empty()) {
+      return binding.instance == contact.instance && binding.reg_id == contact.reg_id;
+    }
+    return sip::uris_equal(binding.uri, contact.uri);
+  });
+}
+
+}  // namespace
+
+Task<Outcome> deregister_user(Core& core, Site& site, RegisterRequest request) {
+  std::vector<Binding> gone;
+  Registration now;
+  bool known = false;
+  core.registrar.with_existing(request.impi, [&](User& user) {
+    Registration* registration = user.registration_of(request.impu);
+    if (!registration) return;
+    known = true;
+    std::erase_if(registration->bindings, [&](Binding& binding) {
+      if (!leaves(binding, request)) return false;
+      binding.event = reginfo::ContactEvent::unregistered;
+      gone.push_back(binding);
+      return true;
+    });
+    now = *registration;
+  });
+  if (!known || gone.empty()) co_return Outcome{.code = 481, .why = "no such binding to deregister"};
+
+  std::vector<Ended> ended = take_empty(core, request.impi, UserState::deregistered, "the handset deregistered");
+  auto type = core.settings.keep_profile ? cx::ServerAssignmentType::user_deregistration_store_server_name
+                                         : cx::ServerAssignmentType::user_deregistration;
+  for (Ended& set : ended) co_await tell_hss(core, site, request.impi, set, type);
+  core.report("register.deregistered", request.impi, request.impu_uri, "the handset deregistered");
+  notify_watchers(core, now.set, gone);
+
+  Outcome ok = registered_response(core, request, now);
+  for (const Binding& binding : gone) {
+    ok.headers.emplace_back(sip::HeaderId::contact, absl::StrFormat("<%s>%s;expires=0", binding.uri, binding.params));
+  }
+  co_return ok;
+}
+
+Task<void> expire(Core& core, Site& site, std::string impi) {
+  auto turn = co_await core.turns.take(site.worker, impi);
+  if (!turn) {
+    watch_expiry(core, site, impi, std::chrono::seconds(1));
+    co_return;
+  }
+  TimePoint now = core.clock.now();
+  std::vector<std::pair<std::vector<Identity>, std::vector<Binding>>> changed;
+  core.registrar.with_existing(impi, [&](User& user) {
+    for (Registration& registration : user.registrations) {
+      std::vector<Binding> gone;
+      std::erase_if(registration.bindings, [&](Binding& binding) {
+        if (binding.expires > now) return false;
+        binding.event = reginfo::ContactEvent::expired;
+        gone.push_back(binding);
+        return true;
+      });
+      if (!gone.empty()) changed.emplace_back(registration.set, std::move(gone));
+    }
+  });
+  if (changed.empty()) co_return;
+  std::vector<Ended> ended = take_empty(core, impi, UserState::expired, "the registration ran out without a refresh");
+  auto type = core.settings.keep_profile ? cx::ServerAssignmentType::timeout_deregistration_store_server_name
+                                         : cx::ServerAssignmentType::timeout_deregistration;
+  for (Ended& set : ended) co_await tell_hss(core, site, impi, set, type);
+  for (auto& [set, gone] : changed) {
+    core.report("register.expired", impi, set.empty() ? "" : set.front().uri,
+                absl::StrFormat("%s ran out without a refresh", gone.front().uri));
+    notify_watchers(core, set, gone);
+  }
+}
+
+Task<std::vector<std::string>> deregister_by_network(Core& core, Site& site, std::string impi,
+                                                     std::vector<std::string> impus, reginfo::ContactEvent event,
+                                                     bool report_to_hss, std::string why) {
+  std::vector<std::string> uris;
+  auto turn = co_await core.turns.take(site.worker, impi);
+  std::vector<std::pair<std::vector<Identity>, std::vector<Binding>>> changed;
+  core.registrar.with_existing(impi, [&](User& user) {
+    for (Registration& registration : user.registrations) {
+      bool meant = impus.empty() || std::any_of(impus.begin(), impus.end(), [&](const std::string& impu) {
+                     return registration.find(impu) != nullptr;
+                   });
+      if (!meant) continue;
+      std::vector<Binding> gone = std::exchange(registration.bindings, {});
+      for (Binding& binding : gone) binding.event = event;
+      for (const Identity& identity : registration.set) uris.push_back(identity.uri);
+      changed.emplace_back(registration.set, std::move(gone));
+    }
+  });
+  std::vector<Ended> ended = take_empty(core, impi, UserState::deregistered, why);
+  for (auto& [set, gone] : changed) {
+    core.report("register.ended", impi, set.empty() ? "" : set.front().uri, why);
+    notify_watchers(core, set, gone);
+  }
+  if (report_to_hss) {
+    for (Ended& set : ended) {
+      co_await tell_hss(core, site, impi, set, cx::ServerAssignmentType::administrative_deregistration);
+    }
+  }
+  co_return uris;
+}
+
+}  // namespace lapwing::scscf

@@ -1,0 +1,169 @@
+#include "scscf/procedures/notify_reg.h"
+
+#include "absl/strings/str_format.h"
+#include "common/sip/headers.h"
+#include "common/sip/next_hop.h"
+
+namespace lapwing::scscf {
+namespace {
+
+using sip::HeaderId;
+
+// More than this many states waiting for an unanswered NOTIFY: the oldest go, since each later one is complete.
+constexpr size_t max_waiting = 8;
+
+reginfo::Contact reg_contact(const Binding& binding, const Identity& identity, TimePoint now, bool gone) {
+  reginfo::Contact contact;
+  contact.id = binding.id;
+  contact.state = gone ? reginfo::ContactState::terminated : reginfo::ContactState::active;
+  contact.event = binding.event;
+  // Identities that did not register themselves were created with the one that did (TS 24.229 section 5.4.2.1.2).
+  bool explicitly = identity.canonical == binding.registered_impu;
+  if (!gone && !explicitly && contact.event == reginfo::ContactEvent::registered) {
+    contact.event = reginfo::ContactEvent::created;
+  }
+  if (!gone) contact.expires = seconds_of(binding.expires - now);
+  contact.callid = binding.call_id;
+  contact.cseq = binding.cseq;
+  contact.uri = binding.uri;
+  std::string_view rest = binding.params;
+  while (auto item = sip::Params::take(rest)) {
+    if (sip::equals_ignoring_case(item->name, "q")) {
+      contact.q = std::string(item->value);
+    } else {
+      contact.unknown_params.emplace_back(std::string(item->name), std::string(item->value));
+    }
+  }
+  return contact;
+}
+
+bool everything_ended(const reginfo::RegInfo& state) {
+  for (const reginfo::Registration& registration : state.registrations) {
+    if (registration.state != reginfo::RegistrationState::terminated) return false;
+  }
+  return true;
+}
+
+// The reason for Subscription-State when nothing is left (RFC 6665 section 4.1.3).
+std::string_view ended_because(const reginfo::RegInfo& state) {
+  for (const reginfo::Registration& registration : state.registrations) {
+    for (const reginfo::Contact& contact : registration.contacts) {
+      if (contact.event == reginfo::ContactEvent::rejected) return "rejected";
+      if (contact.event == reginfo::ContactEvent::deactivated) return "deactivated";
+    }
+  }
+  return "noresource";
+}
+
+Task<void> send_waiting(Core& core, Site& site, std::shared_ptr<Subscription> subscription) {
+  while (!subscription->waiting.empty() && !subscription->over) {
+    reginfo::RegInfo state = std::move(subscription->waiting.front());
+    subscription->waiting.erase(subscription->waiting.begin());
+    state.version = subscription->version++;
+    state.full = true;
+
+    Duration left = subscription->expires - core.clock.now();
+    bool timed_out = left <= Duration::zero();
+    bool last = timed_out || everything_ended(state);
+    std::string status = last ? absl::StrFormat("terminated;reason=%s", timed_out ? "timeout" : ended_because(state))
+                              : absl::StrFormat("active;expires=%d", seconds_of(left));
+
+    sip::Flow flow = subscription->flow;
+    if (!subscription->route.empty()) {
+      auto first = sip::NameAddr::parse(subscription->route.front());
+      if (first.ok()) {
+        auto hop = sip::next_hop(first->uri, core.settings.listen, sip::Protocol::udp);
+        if (hop.ok()) flow = *hop;
+      }
+    } else {
+      auto target = sip::Uri::parse(subscription->target);
+      if (target.ok()) {
+        auto hop = sip::next_hop(*target, core.settings.listen, sip::Protocol::udp);
+        if (hop.ok()) flow = *hop;
+      }
+    }
+    sip::ClientRequest request;
+    request.method = sip::Method::notify;
+    request.branch = site.transactions.new_branch();
+    request.flow = flow;
+    request.timers = core.settings.timers;
+    sip::Writer notify = sip::Writer::request("NOTIFY", subscription->target);
+    notify.add(HeaderId::via,
+               sip::TransactionLayer::via(flow.protocol, core.settings.listen.front().text(), request.branch));
+    for (const std::string& hop : subscription->route) notify.add(HeaderId::route, hop);
+    notify.add(HeaderId::max_forwards, "70");
+    notify.add(HeaderId::from, subscription->local);
+    notify.add(HeaderId::to, subscription->remote);
+    notify.add(HeaderId::call_id, subscription->call_id);
+    notify.add(HeaderId::cseq, absl::StrFormat("%d NOTIFY", ++subscription->cseq));
+    notify.add(HeaderId::contact, subscription->contact);
+    notify.add(HeaderId::event, "reg");
+    notify.add(HeaderId::subscription_state, status);
+    request.wire = std::move(notify).finish("application/reginfo+xml", reginfo::write(state));
+
+    sip::Answer answer = co_await site.transactions.request(std::move(request));
+    int code = answer.response ? answer.response->status() : 408;
+    // RFC 6665 section 4.2.2: no answer, or 481, ends the subscription; other failures leave it to the next change.
+    if (last || code == 408 || code == 481 || code == 489) end_subscription(core, site, subscription);
+    if (code >= 300) {
+      core.report("notify.failed", "", subscription->watched,
+                  absl::StrFormat("NOTIFY to %s was answered %d", subscription->target, code));
+    }
+  }
+  subscription->sending = false;
+}
+
+}  // namespace
+
+reginfo::RegInfo registration_state(Core& core, const std::vector<Identity>& set, const std::vector<Binding>& gone) {
+  reginfo::RegInfo state;
+  TimePoint now = core.clock.now();
+  for (const Identity& identity : set) {
+    if (identity.barred) continue;
+    reginfo::Registration registration;
+    registration.aor = identity.uri;
+    registration.state = reginfo::RegistrationState::terminated;
+    for (const std::string& impi : core.registrar.impis_of(identity.canonical)) {
+      core.registrar.with_existing(impi, [&](User& user) {
+        Registration* found = user.registration_of(identity.canonical);
+        if (!found) return;
+        for (const Binding& binding : found->bindings) {
+          registration.state = reginfo::RegistrationState::active;
+          registration.contacts.push_back(reg_contact(binding, identity, now, false));
+        }
+      });
+    }
+    for (const Binding& binding : gone) registration.contacts.push_back(reg_contact(binding, identity, now, true));
+    registration.id = absl::StrFormat("r%x", std::hash<std::string>{}(identity.canonical));
+    state.registrations.push_back(std::move(registration));
+  }
+  return state;
+}
+
+void notify_watchers(Core& core, const std::vector<Identity>& set, const std::vector<Binding>& gone) {
+  std::optional<reginfo::RegInfo> state;
+  for (const Identity& identity : set) {
+    for (std::shared_ptr<Subscription>& watcher : core.subscriptions.watching(identity.canonical)) {
+      if (!state) state = registration_state(core, set, gone);
+      Site& site = core.site(watcher->worker);
+      site.worker.post([&core, &site, watcher, now = *state] { notify(core, site, watcher, now); });
+    }
+  }
+}
+
+void notify(Core& core, Site& site, std::shared_ptr<Subscription> subscription, reginfo::RegInfo state) {
+  if (subscription->over) return;
+  if (subscription->waiting.size() >= max_waiting) subscription->waiting.erase(subscription->waiting.begin());
+  subscription->waiting.push_back(std::move(state));
+  if (subscription->sending) return;
+  subscription->sending = true;
+  site.worker.spawn(send_waiting(core, site, subscription));
+}
+
+void end_subscription(Core& core, Site& site, const std::shared_ptr<Subscription>& subscription) {
+  if (std::exchange(subscription->over, true)) return;
+  site.worker.timers().cancel(std::exchange(subscription->expiry, 0));
+  core.subscriptions.remove(*subscription);
+}
+
+}  // namespace lapwing::scscf

@@ -1,0 +1,107 @@
+#include "scscf/procedures/pushes.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "common/sip/uri.h"
+#include "scscf/procedures/deregister.h"
+#include "scscf/procedures/notify_reg.h"
+
+namespace lapwing::scscf {
+namespace {
+
+Task<void> end_registration(Core& core, Site& site, std::string impi, std::vector<std::string> impus,
+                            reginfo::ContactEvent event, std::string why) {
+  co_await deregister_by_network(core, site, std::move(impi), std::move(impus), event, false, std::move(why));
+}
+
+// Identities that left the set with the new profile (TS 24.229 section 5.4.2.1.2).
+std::vector<Identity> missing(const std::vector<Identity>& before, const std::vector<Identity>& after) {
+  std::vector<Identity> gone;
+  for (const Identity& identity : before) {
+    bool kept =
+        std::any_of(after.begin(), after.end(), [&](const Identity& i) { return i.canonical == identity.canonical; });
+    if (!kept) gone.push_back(identity);
+  }
+  return gone;
+}
+
+}  // namespace
+
+Task<cx::RegistrationTerminationAnswer> Pushes::terminate(cx::RegistrationTerminationRequest request) {
+  cx::RegistrationTerminationAnswer answer;
+  answer.result = cx::base::success;
+  // Reason 0 tells the handset to stop, 2 to register again with another server; 1 and 3 concern data alone.
+  auto event = request.reason == cx::DeregistrationReason::permanent_termination ? reginfo::ContactEvent::rejected
+                                                                                 : reginfo::ContactEvent::deactivated;
+  std::vector<std::string> impus;
+  for (const std::string& impu : request.impus) {
+    auto uri = sip::Uri::parse(impu);
+    if (uri.ok()) impus.push_back(uri->canonical());
+  }
+  std::vector<std::string> impis = {request.impi};
+  impis.insert(impis.end(), request.associated_identities.begin(), request.associated_identities.end());
+  bool known = false;
+  std::string why =
+      absl::StrFormat("the HSS ended the registration (RTR, reason %d%s%s)", static_cast<int>(request.reason),
+                      request.reason_info.empty() ? "" : ": ", request.reason_info);
+  for (const std::string& impi : impis) {
+    known = core_.registrar.with_existing(impi, [](User&) {}) || known;
+    // The answer does not wait for the NOTIFYs.
+    site_.worker.spawn(end_registration(core_, site_, impi, impus, event, why));
+  }
+  if (!known) answer.result = cx::experimental::user_unknown;
+  co_return answer;
+}
+
+Task<cx::PushProfileAnswer> Pushes::push_profile(cx::PushProfileRequest request) {
+  cx::PushProfileAnswer answer;
+  answer.result = cx::base::success;
+  if (!core_.registrar.with_existing(request.impi, [](User&) {})) {
+    answer.result = cx::experimental::user_unknown;
+    co_return answer;
+  }
+  if (request.user_data.empty()) co_return answer;
+  auto parsed = parse_user_profile(request.user_data);
+  if (!parsed.ok()) {
+    core_.report("profile.refused", request.impi, "", std::string(parsed.status().message()));
+    answer.result = absl::IsResourceExhausted(parsed.status()) ? cx::experimental::too_much_data
+                                                               : cx::experimental::not_supported_user_data;
+    co_return answer;
+  }
+  auto profile = std::make_shared<const UserProfile>(std::move(*parsed));
+  std::vector<Identity> set = identities_of(*profile), old_set;
+  auto turn = co_await core_.turns.take(site_.worker, request.impi);
+  std::vector<std::string> before, after;
+  std::vector<Binding> bindings;
+  bool applied = false;
+  core_.registrar.with_existing(request.impi, [&](User& user) {
+    before = canonicals(user.registrations);
+    for (Registration& registration : user.registrations) {
+      bool same =
+          std::any_of(set.begin(), set.end(), [&](const Identity& i) { return registration.find(i.canonical); });
+      if (!same) continue;
+      old_set = std::exchange(registration.set, set);
+      registration.profile = profile;
+      bindings = registration.bindings;
+      applied = true;
+    }
+    after = canonicals(user.registrations);
+  });
+  core_.registrar.reindex(request.impi, before, after);
+  if (!applied) {
+    answer.result = cx::experimental::user_unknown;
+    co_return answer;
+  }
+  core_.report("profile.pushed", request.impi, "",
+               absl::StrFormat("the HSS pushed a profile of %d identities", set.size()));
+  std::vector<Identity> gone = missing(old_set, set);
+  if (!gone.empty()) {
+    for (Binding& binding : bindings) binding.event = reginfo::ContactEvent::deactivated;
+    notify_watchers(core_, gone, bindings);
+  }
+  notify_watchers(core_, set, {});
+  co_return answer;
+}
+
+}  // namespace lapwing::scscf

@@ -1,0 +1,11 @@
+// REGISTER at the S-CSCF (TS 24.229 section 5.4.1): initial registration, answers to challenges, re-registration,
+// deregistration and the query of bindings.
+#pragma once
+
+#include "scscf/core.h"
+
+namespace lapwing::scscf {
+
+Task<Outcome> register_(Core& core, Site& site, const sip::Message& request);
+
+}  // namespace lapwing::scscf

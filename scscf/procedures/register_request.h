@@ -1,0 +1,52 @@
+// What a REGISTER says to the registrar (TS 24.229 section 5.4.1, RFC 3261 section 10.3), read once and copied out of
+// the message, so that a procedure may keep it across awaits.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "scscf/core.h"
+
+namespace lapwing::scscf {
+
+// integrity-protected of the Authorization header, set by the P-CSCF.
+enum class Protection { no, yes, other };
+
+struct RequestedContact {
+  std::string uri, params;  // params: header parameters without expires
+  std::string instance;
+  std::optional<uint32_t> reg_id;
+  uint16_t q = 1000;
+  uint32_t expires = 0;  // seconds; as asked, capped at the operator's maximum
+};
+
+struct Answered {  // the Digest credentials; texts as sent, without quotes
+  std::string username, realm, nonce, uri, response, algorithm, qop, nc, cnonce, auts;
+  bool has_response = false;  // a response parameter that is not empty
+};
+
+struct RegisterRequest {
+  std::string impi;            // of the credentials, else derived from the IMPU
+  std::string impu_uri, impu;  // as in To; canonical
+  std::string call_id;
+  uint32_t cseq = 0;
+  Protection protection = Protection::no;
+  std::optional<Answered> answer;  // absent: no Authorization
+  std::vector<RequestedContact> contacts;
+  bool star = false;   // Contact: *
+  bool query = false;  // no Contact at all
+  std::vector<std::string> path;
+  std::string user_agent, access, visited_network, icid, orig_ioi;
+  std::string body;
+
+  // Every contact leaves.
+  bool deregisters() const;
+  std::string contact_text() const { return contacts.empty() ? "" : contacts.front().uri; }
+};
+
+// An Outcome with 400, 403 or 423 when the registrar cannot take it.
+std::variant<RegisterRequest, Outcome> read_register(const sip::Message& message, const Settings& settings);
+
+}  // namespace lapwing::scscf

@@ -1,0 +1,11 @@
+// SUBSCRIBE to the reg event package (TS 24.229 section 5.4.2.1.1, RFC 3680, RFC 6665).
+#pragma once
+
+#include "scscf/core.h"
+
+namespace lapwing::scscf {
+
+// Answers the transaction itself: the 200 leaves before the first NOTIFY.
+Task<void> subscribe_reg(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction);
+
+}  // namespace lapwing::scscf

@@ -1,0 +1,188 @@
+#include "scscf/registrar.h"
+
+#include <algorithm>
+
+#include "common/sip/headers.h"
+#include "common/sip/uri.h"
+
+namespace lapwing::scscf {
+
+std::string_view state_text(UserState state) {
+  switch (state) {
+    case UserState::none:
+      return "unknown";
+    case UserState::challenged:
+      return "challenged";
+    case UserState::challenge_unanswered:
+      return "challenge unanswered";
+    case UserState::registered:
+      return "registered";
+    case UserState::rejected:
+      return "rejected";
+    case UserState::expired:
+      return "expired";
+    case UserState::deregistered:
+      return "deregistered";
+  }
+  return "unknown";
+}
+
+const Identity* Registration::find(std::string_view canonical) const {
+  for (const Identity& identity : set) {
+    if (identity.canonical == canonical) return &identity;
+  }
+  return nullptr;
+}
+
+const Identity* Registration::default_impu() const {
+  for (const Identity& identity : set) {
+    if (!identity.barred) return &identity;
+  }
+  return nullptr;
+}
+
+Registration* User::registration_of(std::string_view canonical_impu) {
+  for (Registration& registration : registrations) {
+    if (registration.find(canonical_impu)) return &registration;
+  }
+  return nullptr;
+}
+
+bool Registrar::with(const std::string& impi, const std::function<void(User&)>& action) {
+  Shard& place = shard(impi);
+  std::lock_guard lock(place.mutex);
+  auto found = place.users.find(impi);
+  if (found == place.users.end()) {
+    if (users_.load(std::memory_order_relaxed) >= limit_) return false;
+    ++users_;
+    found = place.users.emplace(impi, std::make_unique<User>()).first;
+    found->second->impi = impi;
+  }
+  found->second->touched = clock_.now();
+  action(*found->second);
+  return true;
+}
+
+bool Registrar::with_existing(const std::string& impi, const std::function<void(User&)>& action) {
+  Shard& place = shard(impi);
+  std::lock_guard lock(place.mutex);
+  auto found = place.users.find(impi);
+  if (found == place.users.end()) return false;
+  action(*found->second);
+  return true;
+}
+
+void Registrar::reindex(const std::string& impi, const std::vector<std::string>& before,
+                        const std::vector<std::string>& after) {
+  auto in = [](const std::vector<std::string>& list, const std::string& what) {
+    return std::find(list.begin(), list.end(), what) != list.end();
+  };
+  for (const std::string& impu : before) {
+    if (in(after, impu)) continue;
+    IndexShard& place = index(impu);
+    std::lock_guard lock(place.mutex);
+    auto found = place.impis.find(impu);
+    if (found == place.impis.end()) continue;
+    std::erase(found->second, impi);
+    if (found->second.empty()) place.impis.erase(found);
+  }
+  for (const std::string& impu : after) {
+    IndexShard& place = index(impu);
+    std::lock_guard lock(place.mutex);
+    std::vector<std::string>& impis = place.impis[impu];
+    if (!in(impis, impi)) impis.push_back(impi);
+  }
+}
+
+std::vector<std::string> Registrar::impis_of(const std::string& canonical_impu) {
+  IndexShard& place = index(canonical_impu);
+  std::lock_guard lock(place.mutex);
+  auto found = place.impis.find(canonical_impu);
+  return found == place.impis.end() ? std::vector<std::string>{} : found->second;
+}
+
+std::string Registrar::find(std::string_view typed) {
+  std::string text(typed);
+  if (with_existing(text, [](User&) {})) return text;
+  auto uri = sip::Uri::parse(text);
+  if (uri.ok()) {
+    std::vector<std::string> impis = impis_of(uri->canonical());
+    if (!impis.empty()) return impis.front();
+  }
+  // An IMSI, a number, or an identity of a user that is not registered: look at everybody.
+  std::string wanted = uri.ok() ? uri->canonical() : text;
+  std::string number = !text.empty() && text.front() == '+' ? text : "+" + text;
+  std::string found;
+  each([&](const User& user) {
+    if (!found.empty()) return;
+    bool imsi = user.impi.size() > text.size() && user.impi.starts_with(text) && user.impi[text.size()] == '@';
+    bool known = imsi || user.last_impu == wanted;
+    for (const Registration& registration : user.registrations) {
+      for (const Identity& identity : registration.set) {
+        known = known || identity.uri == text || identity.canonical == "tel:" + number;
+      }
+    }
+    if (known) found = user.impi;
+  });
+  return found;
+}
+
+void Registrar::each(const std::function<void(const User&)>& action) {
+  for (Shard& place : shards_) {
+    std::vector<User> copied;
+    {
+      std::lock_guard lock(place.mutex);
+      copied.reserve(place.users.size());
+      for (auto& [impi, user] : place.users) copied.push_back(*user);
+    }
+    for (const User& user : copied) action(user);
+  }
+}
+
+void Registrar::sweep() {
+  TimePoint old = clock_.now() - std::chrono::hours(1);
+  for (Shard& place : shards_) {
+    std::lock_guard lock(place.mutex);
+    for (auto it = place.users.begin(); it != place.users.end();) {
+      User& user = *it->second;
+      if (!user.registered() && !user.challenge && user.touched < old) {
+        place.users.erase(it++);
+        --users_;
+      } else {
+        ++it;
+      }
+    }
+  }
+}
+
+Registrar::Counts Registrar::counts() {
+  Counts counts;
+  for (Shard& place : shards_) {
+    std::lock_guard lock(place.mutex);
+    counts.users += place.users.size();
+    for (auto& [impi, user] : place.users) {
+      counts.registrations += user->registrations.size();
+      counts.challenges += user->challenge ? 1 : 0;
+      for (const Registration& registration : user->registrations) counts.contacts += registration.bindings.size();
+    }
+  }
+  return counts;
+}
+
+std::vector<Identity> identities_of(const UserProfile& profile) {
+  std::vector<Identity> set;
+  for (const PublicIdentity* identity : implicit_set(profile)) {
+    set.push_back({identity->identity, identity->canonical, identity->barred});
+  }
+  return set;
+}
+
+std::vector<std::string> canonicals(const std::vector<Registration>& registrations) {
+  std::vector<std::string> all;
+  for (const Registration& registration : registrations) {
+    for (const Identity& identity : registration.set) all.push_back(identity.canonical);
+  }
+  return all;
+}
+
+}  // namespace lapwing::scscf

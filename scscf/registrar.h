@@ -1,0 +1,149 @@
+// What the S-CSCF knows of its users: registrations with their contacts, outstanding challenges, and for the operator
+// how the last attempt of each user ended. Shared by all workers: sharded, with short critical sections.
+//
+//   registrar.with(impi, [&](User& user) { user.challenge = ...; });        // under the shard's lock: no co_await
+//   std::vector<std::string> impis = registrar.impis_of(canonical_impu);
+//
+// Procedures that change a user take the user's turn first (common/runtime/turns.h); the locks only keep memory sound.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "common/aka/digest.h"
+#include "common/reginfo/reginfo.h"
+#include "common/runtime/clock.h"
+#include "common/runtime/secret.h"
+#include "scscf/user_profile.h"
+
+namespace lapwing::scscf {
+
+// A public identity of an implicit registration set.
+struct Identity {
+  std::string uri;        // as the profile has it
+  std::string canonical;  // sip::Uri::canonical(): how it is found
+  bool barred = false;
+};
+
+// A contact of one registration (RFC 3261 section 10, RFC 5626).
+struct Binding {
+  std::string id;  // of the reg event
+  std::string uri;
+  std::string params;    // of the Contact, as they came, without expires: ";+sip.instance=...;q=0.8"
+  std::string instance;  // with its <>; empty: none
+  std::optional<uint32_t> reg_id;
+  uint16_t q = 1000;
+  std::vector<std::string> path;  // values of Path, the first hop toward the handset first
+  std::string call_id;
+  uint32_t cseq = 0;
+  TimePoint expires;
+  reginfo::ContactEvent event = reginfo::ContactEvent::registered;
+  std::string registered_impu;  // canonical: the identity in To; the others of the set are "created"
+  std::string user_agent, access, visited_network;
+};
+
+// One implicit registration set of one IMPI.
+struct Registration {
+  std::shared_ptr<const UserProfile> profile;
+  std::vector<Identity> set;  // in the profile's order
+  std::vector<Binding> bindings;
+  std::string hss_host;
+  TimePoint authenticated;  // when an answer to a challenge was last right
+  WallTime since;
+
+  const Identity* find(std::string_view canonical) const;
+  const Identity* default_impu() const;  // the first that is not barred
+};
+
+// An outstanding challenge (reg-await-auth).
+struct Challenge {
+  uint64_t serial = 0;        // tells a timer whether it is still the same challenge
+  std::string call_id, impu;  // impu: canonical
+  std::string impu_uri;
+  std::string nonce;
+  aka::Block rand{};
+  Secret xres;
+  std::string hss_host;
+  uint32_t resynchronisations = 0;
+};
+
+enum class UserState : uint8_t { none, challenged, challenge_unanswered, registered, rejected, expired, deregistered };
+std::string_view state_text(UserState state);
+
+struct User {
+  std::string impi;
+  std::vector<Registration> registrations;
+  std::optional<Challenge> challenge;
+  // For the operator.
+  UserState state = UserState::none;
+  WallTime since;
+  std::string why;  // in plain words
+  std::string last_impu, last_contact, last_user_agent, last_path;
+  TimePoint touched;
+
+  Registration* registration_of(std::string_view canonical_impu);
+  bool registered() const { return !registrations.empty(); }
+};
+
+class Registrar {
+ public:
+  // users: the limit of remembered users; those without a registration or a challenge are forgotten first.
+  explicit Registrar(const Clock& clock, size_t users = 1'000'000) : clock_(clock), limit_(users) {}
+
+  // Makes the user when absent; false when the limit is reached.
+  bool with(const std::string& impi, const std::function<void(User&)>& action);
+  // False when absent.
+  bool with_existing(const std::string& impi, const std::function<void(User&)>& action);
+  // Call after a change of the user's registrations, within the user's turn: before and after are canonical identities.
+  void reindex(const std::string& impi, const std::vector<std::string>& before, const std::vector<std::string>& after);
+  // IMPIs with a registration of this canonical identity.
+  std::vector<std::string> impis_of(const std::string& canonical_impu);
+  // The IMPI of an IMPI, IMSI, IMPU or MSISDN that an operator typed; empty: unknown.
+  std::string find(std::string_view typed);
+  // Every user, copied shard by shard.
+  void each(const std::function<void(const User&)>& action);
+  // Forgets users that have nothing and were not touched for an hour.
+  void sweep();
+
+  struct Counts {
+    size_t users = 0, registrations = 0, contacts = 0, challenges = 0;
+  };
+  Counts counts();
+  std::string next_contact_id() { return "c" + std::to_string(++last_contact_); }
+  uint64_t next_serial() { return ++last_serial_; }
+  const Clock& clock() const { return clock_; }
+
+ private:
+  struct Shard {
+    std::mutex mutex;
+    absl::flat_hash_map<std::string, std::unique_ptr<User>> users;
+  };
+  struct IndexShard {
+    std::mutex mutex;
+    absl::flat_hash_map<std::string, std::vector<std::string>> impis;
+  };
+  static constexpr size_t shard_count = 64;
+  Shard& shard(std::string_view impi) { return shards_[std::hash<std::string_view>{}(impi) % shard_count]; }
+  IndexShard& index(std::string_view impu) { return index_[std::hash<std::string_view>{}(impu) % shard_count]; }
+
+  const Clock& clock_;
+  const size_t limit_;
+  std::array<Shard, shard_count> shards_;
+  std::array<IndexShard, shard_count> index_;
+  std::atomic<size_t> users_{0};
+  std::atomic<uint64_t> last_contact_{0}, last_serial_{0};
+};
+
+// The identities of the profile as the registrar keeps them.
+std::vector<Identity> identities_of(const UserProfile& profile);
+std::vector<std::string> canonicals(const std::vector<Registration>& registrations);
+
+}  // namespace lapwing::scscf

@@ -1,0 +1,61 @@
+// Subscriptions to the reg event package at the S-CSCF (RFC 6665, RFC 3680): their dialogs, found by dialog and by the
+// identities they watch. A subscription belongs to the worker that accepted it; only its thread sends NOTIFYs.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "common/reginfo/reginfo.h"
+#include "common/runtime/timers.h"
+#include "common/sip/transport.h"
+
+namespace lapwing::scscf {
+
+struct Subscription {
+  // Fixed at creation.
+  uint32_t worker = 0;
+  std::string call_id, local, remote;  // local, remote: our and the watcher's From/To values with tags
+  std::string local_tag, remote_tag;
+  std::string watcher;  // the URI that was asserted, for the operator
+  std::string watched;  // canonical identity
+  std::string contact;  // ours
+  // Touched on the owning worker only.
+  std::string target;              // the watcher's Contact
+  std::vector<std::string> route;  // Record-Route of the SUBSCRIBE, in order
+  sip::Flow flow;                  // the way it came, for watchers without a route
+  TimePoint expires;
+  WallTime expires_wall;
+  uint32_t cseq = 0, remote_cseq = 0, version = 0;
+  bool sending = false, over = false;
+  std::vector<reginfo::RegInfo> waiting;
+  Timers::Id expiry = 0;
+};
+
+class Subscriptions {
+ public:
+  // limits: of all, and of one watched identity.
+  explicit Subscriptions(size_t limit = 1'000'000, size_t per_identity = 16)
+      : limit_(limit), per_identity_(per_identity) {}
+
+  // False: a limit is reached.
+  bool add(std::shared_ptr<Subscription> subscription);
+  void remove(const Subscription& subscription);
+  std::shared_ptr<Subscription> find(const std::string& call_id, const std::string& local_tag,
+                                     const std::string& remote_tag);
+  std::vector<std::shared_ptr<Subscription>> watching(const std::string& canonical);
+  size_t size();
+
+ private:
+  static std::string key(const std::string& call_id, const std::string& local_tag, const std::string& remote_tag) {
+    return call_id + '\n' + local_tag + '\n' + remote_tag;
+  }
+  const size_t limit_, per_identity_;
+  std::mutex mutex_;
+  absl::flat_hash_map<std::string, std::shared_ptr<Subscription>> by_dialog_;
+  absl::flat_hash_map<std::string, std::vector<std::shared_ptr<Subscription>>> by_identity_;
+};
+
+}  // namespace lapwing::scscf
