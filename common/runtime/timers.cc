@@ -55,11 +55,12 @@ Timers::Id Timers::after(Duration delay, Callback callback) {
   return id;
 }
 
-Timers::~Timers() {
-  // A callback may own a suspended procedure whose locals cancel timers as they go.
-  auto dropped = std::move(pending_);
-  pending_.clear();
-  heap_.clear();
+void Timers::clear() {
+  // A callback may own a suspended procedure whose locals cancel timers as they go, or set new ones.
+  while (!heap_.empty()) {
+    auto dropped = std::exchange(pending_, {});
+    heap_.clear();
+  }
 }
 
 void Timers::cancel(Id id) {

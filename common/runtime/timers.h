@@ -24,7 +24,7 @@ class Timers {
   using Callback = absl::AnyInvocable<void()>;
 
   explicit Timers(const Clock& clock) : clock_(clock) {}
-  ~Timers();  // drops the callbacks that are left, without running them
+  ~Timers() { clear(); }
   Timers(const Timers&) = delete;
   Timers& operator=(const Timers&) = delete;
 
@@ -32,6 +32,9 @@ class Timers {
   void cancel(Id id);
   // Takes the timer's callback away before its deadline, for the caller to run; empty when it ran or was cancelled.
   Callback take(Id id);
+
+  // Drops every callback without running it.
+  void clear();
 
   // The earliest deadline, if any timer is set.
   std::optional<TimePoint> next() const;

@@ -9,7 +9,11 @@
 
 namespace lapwing {
 
-Worker::Worker(uint32_t index, const Clock& clock) : index_(index), context_(1), timers_(clock), alarm_(context_) {}
+Worker::Worker(uint32_t index, const Clock& clock) : index_(index), timers_(clock), context_(1), alarm_(context_) {}
+
+Worker::~Worker() {
+  timers_.clear();  // procedures that wait for a deadline go while the context, which their sockets need, is there
+}
 
 void Worker::spawn(Task<void> task) {
   asio::co_spawn(context_, std::move(task), [](std::exception_ptr escaped) {

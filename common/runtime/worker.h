@@ -30,6 +30,7 @@ class Worker {
  public:
   // index: 0-based, unique in its pool; it is written into branches (see common/sip/transaction_layer.h).
   Worker(uint32_t index, const Clock& clock);
+  ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
@@ -59,8 +60,8 @@ class Worker {
   void arm();
 
   const uint32_t index_;
+  Timers timers_;  // outlives the context: procedures that go with the context may still cancel timers
   asio::io_context context_;
-  Timers timers_;
   asio::steady_timer alarm_;
   std::optional<TimePoint> armed_;
   bool driven_ = false;
