@@ -241,7 +241,8 @@ std::string write(const RegInfo& info) {
 }
 
 absl::StatusOr<RegInfo> parse(std::string_view xml, const Limits& limits) {
-  absl::StatusOr<pugi::xml_document> document = xml::load(xml, {.bytes = limits.bytes, .depth = 32});
+  absl::StatusOr<pugi::xml_document> document =
+      xml::load(xml, {.bytes = limits.bytes, .depth = 16, .elements = 20'000, .attributes = 32});
   if (!document.ok()) return document.status();
   return Reader(limits).read(document->document_element());
 }
