@@ -1,0 +1,181 @@
+#include "cli/imsctl.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <ostream>
+
+#include "absl/strings/str_cat.h"
+#include "cli/completion.h"
+#include "cli/session.h"
+#include "common/runtime/config.h"
+#include "lapwing/v1/config.pb.h"
+
+namespace lapwing::cli {
+namespace {
+
+constexpr const char* about =
+    "The operator's client of pcscf, scscf and labhss: what is registered, why something is not, what happens now.";
+constexpr const char* footer =
+    R"(Addresses are those of control.listen: unix:/run/lapwing/pcscf.sock or 127.0.0.1:7070. Without options they are
+read from ~/.config/lapwing/imsctl.yaml or /etc/lapwing/imsctl.yaml:
+  pcscf: ["unix:/run/lapwing/pcscf.sock"]
+  scscf: ["unix:/run/lapwing/scscf.sock"]
+
+With --json, standard output is one document {"replies": [{"daemon", "address", "reply" or "error"}, ...]}; watch
+prints one event in a line.
+
+Exit codes:
+  0  ok
+  1  not found, nothing to show, or refused
+  2  wrong usage, or a wrong configuration file
+  3  no daemon is reachable; when some are, theirs is shown and the others are warned of)";
+
+struct CommandLine {
+  std::vector<std::string> pcscf;
+  std::vector<std::string> scscf;
+  std::vector<std::string> labhss;
+  std::string config;
+  std::string shell;
+  std::string timeout = "3s";
+  Arguments arguments;
+  int (Session::*command)() = nullptr;
+  bool version = false;
+  bool completion = false;
+};
+
+void describe(CLI::App& app, CommandLine& line) {
+  app.require_subcommand(1);
+  app.footer(footer);
+  app.add_option("--pcscf", line.pcscf, "A P-CSCF; may be given several times")
+      ->type_name("ADDRESS")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--scscf", line.scscf, "An S-CSCF; may be given several times")
+      ->type_name("ADDRESS")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--labhss", line.labhss, "A lab HSS; may be given several times")
+      ->type_name("ADDRESS")
+      ->expected(1)
+      ->take_all();
+  app.add_option("--config", line.config, "The file with the daemons' addresses")->type_name("FILE");
+  app.add_flag("--json", line.arguments.json, "Print JSON for programs");
+  app.add_option("--timeout", line.timeout, "How long a daemon may take (watch: no limit)")
+      ->type_name("TIME")
+      ->capture_default_str();
+
+  auto command = [&](const char* name, const char* text, int (Session::*run)()) {
+    CLI::App* made = app.add_subcommand(name, text)->fallthrough();
+    made->callback([&line, run] { line.command = run; });
+    return made;
+  };
+  auto takes_identity = [&](CLI::App* made, const char* text) {
+    return made->add_option("identity", line.arguments.identity, text)->type_name("ID");
+  };
+  constexpr const char* who = "IMSI, IMPI, IMPU or number";
+  auto* registrations =
+      command("registrations", "Who is registered, at the P-CSCF and at the S-CSCF", &Session::registrations);
+  takes_identity(registrations, "Only this IMSI, IMPI, IMPU or number");
+  registrations->add_option("--limit", line.arguments.limit, "How many entries of each daemon; default 1000")
+      ->type_name("N");
+  takes_identity(command("show", "The story of one user: state, security, events, and what is wrong", &Session::show),
+                 who)
+      ->required();
+  takes_identity(command("sa", "Security association sets and what the kernel says of them", &Session::sa),
+                 "Only this IMSI, IMPI, IMPU or number");
+  command("hss", "The HSS peers of the S-CSCF", &Session::hss);
+  auto* deregister = command("deregister", "End a registration as the network", &Session::deregister);
+  takes_identity(deregister, who)->required();
+  deregister
+      ->add_option("--reason", line.arguments.reason,
+                   "deactivated: the handset should register again; rejected: it should not")
+      ->check(CLI::IsMember({"deactivated", "rejected"}))
+      ->capture_default_str();
+  takes_identity(command("watch", "Events as they happen, until interrupted", &Session::watch),
+                 "Only this IMSI, IMPI, IMPU or number");
+  command("status", "What runs: version, uptime, counts", &Session::status);
+  command("subscribers", "lab HSS: its subscribers", &Session::subscribers);
+  auto* terminate = command("terminate", "lab HSS: end a registration with an RTR", &Session::terminate);
+  takes_identity(terminate, who)->required();
+  terminate
+      ->add_option("--reason", line.arguments.reason_code,
+                   "Reason-Code: 0 permanent, 1 new server assigned, 2 server change, 3 remove S-CSCF")
+      ->type_name("N")
+      ->check(CLI::Range(0, 3));
+  terminate->add_option("--text", line.arguments.text, "Reason-Info")->type_name("TEXT");
+  takes_identity(command("push-profile", "lab HSS: send the profile anew with a PPR", &Session::push_profile), who)
+      ->required();
+  app.add_subcommand("version", "imsctl's version")->fallthrough()->callback([&line] { line.version = true; });
+  auto* completion = app.add_subcommand("completion", "Print the completion script of a shell")->fallthrough();
+  completion->add_option("shell", line.shell, "bash")->required()->check(CLI::IsMember({"bash"}));
+  completion->callback([&line] { line.completion = true; });
+}
+
+absl::StatusOr<v1::ImsctlConfig> addresses(const CommandLine& line, const Surroundings& around) {
+  v1::ImsctlConfig config;
+  std::string path = line.config;
+  for (const std::string& usual :
+       {absl::StrCat(around.home, "/.config/lapwing/imsctl.yaml"), absl::StrCat(around.etc, "/lapwing/imsctl.yaml")}) {
+    if (path.empty() && access(usual.c_str(), R_OK) == 0) path = usual;
+  }
+  if (!path.empty()) {
+    if (absl::Status read = config::load_yaml(path, config); !read.ok()) return read;
+  }
+  auto override_with = [](const std::vector<std::string>& given,
+                          google::protobuf::RepeatedPtrField<std::string>& kept) {
+    if (!given.empty()) kept.Assign(given.begin(), given.end());
+    for (const std::string& address : kept) {
+      if (absl::Status form = check_format("control", address); !form.ok()) {
+        return absl::InvalidArgumentError(absl::StrCat("\"", address, "\": ", form.message()));
+      }
+    }
+    return absl::OkStatus();
+  };
+  if (absl::Status s = override_with(line.pcscf, *config.mutable_pcscf()); !s.ok()) return s;
+  if (absl::Status s = override_with(line.scscf, *config.mutable_scscf()); !s.ok()) return s;
+  if (absl::Status s = override_with(line.labhss, *config.mutable_labhss()); !s.ok()) return s;
+  return config;
+}
+
+}  // namespace
+
+int imsctl(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err,
+           const Surroundings& around) {
+  CLI::App app(about, "imsctl");
+  CommandLine line;
+  describe(app, line);
+  try {
+    // CLI11 takes them from the end.
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error, out, err) == 0 ? ok : usage;
+  }
+  if (line.version) {
+    out << (line.arguments.json ? "{\"version\": \"" LAPWING_VERSION "\"}\n" : "imsctl " LAPWING_VERSION "\n");
+    return ok;
+  }
+  if (line.completion) {
+    out << bash_completion(app);
+    return ok;
+  }
+  const absl::StatusOr<Duration> timeout = duration_from(line.timeout);
+  if (!timeout.ok()) {
+    err << "imsctl: --timeout \"" << line.timeout << "\": " << timeout.status().message() << "\n";
+    return usage;
+  }
+  line.arguments.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(*timeout);
+  const absl::StatusOr<v1::ImsctlConfig> config = addresses(line, around);
+  if (!config.ok()) {
+    err << "imsctl: " << config.status().message() << "\n";
+    return usage;
+  }
+  std::vector<Daemon> daemons;
+  for (const std::string& address : config->pcscf()) daemons.emplace_back(Role::pcscf, address);
+  for (const std::string& address : config->scscf()) daemons.emplace_back(Role::scscf, address);
+  for (const std::string& address : config->labhss()) daemons.emplace_back(Role::labhss, address);
+  Session session(std::move(daemons), line.arguments, out, err, around);
+  return (session.*line.command)();
+}
+
+}  // namespace lapwing::cli

@@ -1,0 +1,30 @@
+// Replies as text for people.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/daemons.h"
+#include "cli/merge.h"
+#include "common/runtime/clock.h"
+#include "lapwing/v1/control.pb.h"
+
+namespace lapwing::cli {
+
+struct View {
+  WallTime now;
+  size_t width = 0;  // of the terminal; 0: unlimited
+};
+
+// One row for each user, and below the table what is most likely wrong with those that are not registered.
+std::string registrations_text(const std::vector<User>& users, bool both_asked, const View& view);
+// The story of one user: what it is, what each daemon knows, its security associations and its events.
+std::string story_text(std::string_view identity, const std::vector<Answer<v1::ShowReply>>& answers, const View& view);
+std::string sa_text(const std::vector<Answer<v1::ListSaSetsReply>>& answers, const View& view);
+std::string hss_text(const std::vector<Answer<v1::ListHssPeersReply>>& answers, const View& view);
+std::string status_text(const std::vector<Answer<v1::StatusReply>>& answers, const View& view);
+std::string subscribers_text(const std::vector<Answer<v1::ListSubscribersReply>>& answers, const View& view);
+std::string event_line(const v1::Event& event, const View& view);
+
+}  // namespace lapwing::cli

@@ -1,0 +1,253 @@
+#include "cli/session.h"
+
+#include <mutex>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "cli/json.h"
+#include "common/runtime/log.h"
+
+namespace lapwing::cli {
+
+int Session::known(std::vector<Role> roles) {
+  std::vector<std::string> names;
+  for (Role role : roles) {
+    names.push_back(absl::StrCat("--", std::string(program(role))));
+    for (const Daemon& daemon : daemons_) {
+      if (daemon.role() == role) return ok;
+    }
+  }
+  err_ << "imsctl: no address for this command is known: give " << absl::StrJoin(names, " or ")
+       << " ADDRESS (as in control.listen of the daemon), or write it into ~/.config/lapwing/imsctl.yaml\n";
+  return usage;
+}
+
+// A sentence for each daemon that failed, and the exit code when none answered: 3 unreachable, 1 refused or not found.
+template <typename Reply>
+int Session::warn(const std::vector<Answer<Reply>>& answers) {
+  bool answered = false;
+  bool reached = false;
+  for (const auto& answer : answers) {
+    answered = answered || answer.status.ok();
+    reached = reached || !unreachable(answer.status);
+  }
+  for (const auto& answer : answers) {
+    if (answer.status.ok()) continue;
+    // "Not found here" is no news when another daemon knows the user.
+    if (answered && answer.status.error_code() == grpc::NOT_FOUND) continue;
+    err_ << (answered || (reached && unreachable(answer.status)) ? "imsctl: warning: " : "imsctl: ")
+         << explain(*answer.daemon, answer.status, arguments_.timeout) << "\n";
+  }
+  if (answered) return ok;
+  return reached ? not_found : not_reachable;
+}
+
+template <typename Reply>
+int Session::print_json(const std::vector<Answer<Reply>>& answers, bool found) {
+  JsonReplies document;
+  for (const auto& answer : answers) document.add(*answer.daemon, answer.status, &answer.reply, arguments_.timeout);
+  out_ << document.text();
+  const int code = warn(answers);
+  return code != ok ? code : found ? ok : not_found;
+}
+
+int Session::registrations() {
+  const std::vector<Role> roles = {Role::pcscf, Role::scscf};
+  if (int code = known(roles); code != ok) return code;
+  v1::ListRegistrationsRequest request;
+  request.set_identity(arguments_.identity);
+  request.set_limit(arguments_.limit);
+  const auto answers = ask<v1::ListRegistrationsReply>(
+      daemons_, roles, arguments_.timeout,
+      [&](const Daemon& daemon, grpc::ClientContext& context, v1::ListRegistrationsReply& reply) {
+        return daemon.control().ListRegistrations(&context, request, &reply);
+      });
+  std::vector<v1::Registration> at_pcscf;
+  std::vector<v1::Registration> at_scscf;
+  bool pcscf_answered = false;
+  bool scscf_answered = false;
+  for (const auto& answer : answers) {
+    if (!answer.status.ok()) continue;
+    const bool pcscf = answer.daemon->role() == Role::pcscf;
+    (pcscf ? pcscf_answered : scscf_answered) = true;
+    const auto& entries = answer.reply.registrations();
+    auto& side = pcscf ? at_pcscf : at_scscf;
+    side.insert(side.end(), entries.begin(), entries.end());
+  }
+  const auto users = merge(at_pcscf, at_scscf);
+  if (arguments_.json) return print_json(answers, !users.empty());
+  if (int code = warn(answers); code != ok) return code;
+  if (users.empty()) {
+    out_ << (arguments_.identity.empty() ? "No registrations.\n" : "No registration of this user.\n");
+    return not_found;
+  }
+  out_ << registrations_text(users, pcscf_answered && scscf_answered, view());
+  for (const auto& answer : answers) {
+    if (answer.reply.total() <= static_cast<uint32_t>(answer.reply.registrations_size())) continue;
+    out_ << "\n"
+         << title(answer.daemon->role()) << " " << answer.daemon->address() << ": " << answer.reply.registrations_size()
+         << " of " << answer.reply.total() << " shown; ask for more with --limit\n";
+  }
+  return ok;
+}
+
+int Session::show() {
+  const std::vector<Role> roles = {Role::pcscf, Role::scscf};
+  if (int code = known(roles); code != ok) return code;
+  v1::ShowRequest request;
+  request.set_identity(arguments_.identity);
+  const auto answers =
+      ask<v1::ShowReply>(daemons_, roles, arguments_.timeout,
+                         [&](const Daemon& daemon, grpc::ClientContext& context, v1::ShowReply& reply) {
+                           return daemon.control().Show(&context, request, &reply);
+                         });
+  if (arguments_.json) return print_json(answers, true);
+  const int code = warn(answers);
+  if (code == ok) out_ << story_text(arguments_.identity, answers, view());
+  return code;
+}
+
+int Session::sa() {
+  if (int code = known({Role::pcscf}); code != ok) return code;
+  v1::ListSaSetsRequest request;
+  request.set_identity(arguments_.identity);
+  const auto answers =
+      ask<v1::ListSaSetsReply>(daemons_, {Role::pcscf}, arguments_.timeout,
+                               [&](const Daemon& daemon, grpc::ClientContext& context, v1::ListSaSetsReply& reply) {
+                                 return daemon.control().ListSaSets(&context, request, &reply);
+                               });
+  bool found = false;
+  for (const auto& answer : answers) found = found || !answer.reply.sets().empty();
+  if (arguments_.json) return print_json(answers, found);
+  if (int code = warn(answers); code != ok) return code;
+  out_ << sa_text(answers, view());
+  return found ? ok : not_found;
+}
+
+int Session::hss() {
+  if (int code = known({Role::scscf}); code != ok) return code;
+  const auto answers =
+      ask<v1::ListHssPeersReply>(daemons_, {Role::scscf}, arguments_.timeout,
+                                 [](const Daemon& daemon, grpc::ClientContext& context, v1::ListHssPeersReply& reply) {
+                                   return daemon.control().ListHssPeers(&context, {}, &reply);
+                                 });
+  bool found = false;
+  for (const auto& answer : answers) found = found || !answer.reply.peers().empty();
+  if (arguments_.json) return print_json(answers, found);
+  if (int code = warn(answers); code != ok) return code;
+  out_ << hss_text(answers, view());
+  return found ? ok : not_found;
+}
+
+int Session::deregister() {
+  if (int code = known({Role::scscf}); code != ok) return code;
+  v1::DeregisterRequest request;
+  request.set_identity(arguments_.identity);
+  request.set_reason(arguments_.reason);
+  const auto answers =
+      ask<v1::DeregisterReply>(daemons_, {Role::scscf}, arguments_.timeout,
+                               [&](const Daemon& daemon, grpc::ClientContext& context, v1::DeregisterReply& reply) {
+                                 return daemon.control().Deregister(&context, request, &reply);
+                               });
+  if (arguments_.json) return print_json(answers, true);
+  const int code = warn(answers);
+  for (const auto& answer : answers) {
+    if (answer.status.ok())
+      out_ << "Deregistered: " << log::printable(absl::StrJoin(answer.reply.impus(), ", "), 1024) << "\n";
+  }
+  return code;
+}
+
+int Session::status() {
+  const std::vector<Role> roles = {Role::pcscf, Role::scscf, Role::labhss};
+  if (int code = known(roles); code != ok) return code;
+  const auto answers =
+      ask<v1::StatusReply>(daemons_, roles, arguments_.timeout,
+                           [](const Daemon& daemon, grpc::ClientContext& context, v1::StatusReply& reply) {
+                             return daemon.control().Status(&context, {}, &reply);
+                           });
+  if (arguments_.json) return print_json(answers, true);
+  const int code = warn(answers);
+  out_ << status_text(answers, view());
+  return code;
+}
+
+int Session::subscribers() {
+  if (int code = known({Role::labhss}); code != ok) return code;
+  const auto answers = ask<v1::ListSubscribersReply>(
+      daemons_, {Role::labhss}, arguments_.timeout,
+      [](const Daemon& daemon, grpc::ClientContext& context, v1::ListSubscribersReply& reply) {
+        return daemon.lab_hss().ListSubscribers(&context, {}, &reply);
+      });
+  bool found = false;
+  for (const auto& answer : answers) found = found || !answer.reply.subscribers().empty();
+  if (arguments_.json) return print_json(answers, found);
+  if (int code = warn(answers); code != ok) return code;
+  out_ << subscribers_text(answers, view());
+  return found ? ok : not_found;
+}
+
+template <typename Reply>
+int Session::pushed(const std::vector<Answer<Reply>>& answers) {
+  if (arguments_.json) return print_json(answers, true);
+  const int code = warn(answers);
+  for (const auto& answer : answers) {
+    if (!answer.status.ok()) continue;
+    out_ << log::printable(answer.reply.scscf()) << " answered: " << log::printable(answer.reply.result()) << "\n";
+  }
+  return code;
+}
+
+int Session::terminate() {
+  if (int code = known({Role::labhss}); code != ok) return code;
+  v1::TerminateRequest request;
+  request.set_identity(arguments_.identity);
+  request.set_reason(arguments_.reason_code);
+  request.set_text(arguments_.text);
+  return pushed(ask<v1::PushReply>(daemons_, {Role::labhss}, arguments_.timeout,
+                                   [&](const Daemon& daemon, grpc::ClientContext& context, v1::PushReply& reply) {
+                                     return daemon.lab_hss().Terminate(&context, request, &reply);
+                                   }));
+}
+
+int Session::push_profile() {
+  if (int code = known({Role::labhss}); code != ok) return code;
+  v1::PushProfileRequest request;
+  request.set_identity(arguments_.identity);
+  return pushed(ask<v1::PushReply>(daemons_, {Role::labhss}, arguments_.timeout,
+                                   [&](const Daemon& daemon, grpc::ClientContext& context, v1::PushReply& reply) {
+                                     return daemon.lab_hss().PushProfile(&context, request, &reply);
+                                   }));
+}
+
+int Session::watch() {
+  if (int code = known({Role::pcscf, Role::scscf, Role::labhss}); code != ok) return code;
+  v1::WatchRequest request;
+  request.set_identity(arguments_.identity);
+  std::mutex writing;
+  std::vector<std::thread> streams;
+  for (const Daemon& daemon : daemons_) {
+    streams.emplace_back([&, this] {
+      grpc::ClientContext context;
+      const auto stream = daemon.control().Watch(&context, request);
+      v1::Event event;
+      while (stream->Read(&event)) {
+        std::lock_guard lock(writing);
+        out_ << (arguments_.json ? absl::StrCat(json_text(event, false), "\n") : event_line(event, view()))
+             << std::flush;
+      }
+      const grpc::Status ended = stream->Finish();
+      std::lock_guard lock(writing);
+      err_ << "imsctl: no more events: "
+           << (ended.ok() ? absl::StrCat("the ", std::string(title(daemon.role())), " at ", daemon.address(),
+                                         " ended the stream")
+                          : explain(daemon, ended, arguments_.timeout))
+           << "\n";
+    });
+  }
+  for (std::thread& stream : streams) stream.join();
+  return not_reachable;
+}
+
+}  // namespace lapwing::cli

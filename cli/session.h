@@ -1,0 +1,63 @@
+// One run of imsctl: the daemons it knows, where it writes, and what each command asks and prints.
+#pragma once
+
+#include <chrono>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "cli/daemons.h"
+#include "cli/imsctl.h"
+#include "cli/render.h"
+
+namespace lapwing::cli {
+
+enum ExitCode { ok = 0, not_found = 1, usage = 2, not_reachable = 3 };
+
+// The command line after it was read.
+struct Arguments {
+  std::string identity;
+  std::string reason = "deactivated";
+  uint32_t reason_code = 0;
+  std::string text;
+  uint32_t limit = 0;
+  bool json = false;
+  std::chrono::milliseconds timeout{3000};
+};
+
+class Session {
+ public:
+  Session(std::vector<Daemon> daemons, Arguments arguments, std::ostream& out, std::ostream& err,
+          const Surroundings& around)
+      : daemons_(std::move(daemons)), arguments_(std::move(arguments)), out_(out), err_(err), around_(around) {}
+
+  int registrations();
+  int show();
+  int sa();
+  int hss();
+  int deregister();
+  int watch();
+  int status();
+  int subscribers();
+  int terminate();
+  int push_profile();
+
+ private:
+  View view() const { return {around_.clock.wall(), around_.width}; }
+  // 2, after a sentence, when no daemon of these roles is known.
+  int known(std::vector<Role> roles);
+  template <typename Reply>
+  int warn(const std::vector<Answer<Reply>>& answers);
+  template <typename Reply>
+  int print_json(const std::vector<Answer<Reply>>& answers, bool found);
+  template <typename Reply>
+  int pushed(const std::vector<Answer<Reply>>& answers);
+
+  const std::vector<Daemon> daemons_;
+  const Arguments arguments_;
+  std::ostream& out_;
+  std::ostream& err_;
+  const Surroundings& around_;
+};
+
+}  // namespace lapwing::cli
