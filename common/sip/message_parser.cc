@@ -212,9 +212,9 @@ class MessageParser {
   const char* header_rows(const char* at) {
     if (at < end_ && chars::blank(*at)) fail(400, "the start line is folded", true);
     for (;;) {
+      if (at - begin_ > limits_.headers) return fail(513, "header part over the size limit", true), nullptr;
       if (at < end_ && *at == '\n') return message_.bare_lf_ = true, at + 1;
       if (at + 1 < end_ && at[0] == '\r' && at[1] == '\n') return at + 2;
-      if (at - begin_ > limits_.headers) return fail(513, "header part over the size limit", true), nullptr;
       if (message_.rows_.size() >= limits_.rows) return fail(400, "too many header rows", true), nullptr;
       Line row = line(at, /*folds=*/true);
       if (row.next == nullptr) return fail(400, "no empty line after the headers", true), nullptr;

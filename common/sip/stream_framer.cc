@@ -78,13 +78,13 @@ std::optional<StreamFramer::Event> StreamFramer::keep_alive() {
     half_ping_ = false;
     return Ping{};
   }
+  if (rest == "\r" || rest == "\r\n\r") return NeedMore{};
   if (rest.starts_with("\r\n")) {
     use(2);
     half_ping_ = !half_ping_;
     if (half_ping_) return Pong{};
     return Ping{};  // its first half came in an earlier read and passed for a pong, which nobody minds
   }
-  if (rest == "\r") return NeedMore{};
   half_ping_ = false;
   return std::nullopt;
 }
