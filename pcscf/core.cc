@@ -1,0 +1,70 @@
+#include "pcscf/core.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "common/runtime/log.h"
+#include "common/sip/headers.h"
+#include "pcscf/procedures/register.h"
+#include "pcscf/procedures/relay.h"
+
+namespace lapwing::pcscf {
+namespace {
+
+using sip::HeaderId;
+
+// RFC 3261 section 16.3 step 5: option tags that a proxy must know.
+std::string unsupported(const sip::Message& request) {
+  std::string unknown;
+  for (std::string_view tag : request.values(HeaderId::proxy_require)) {
+    if (tag.empty() || sip::equals_ignoring_case(tag, "sec-agree") || sip::equals_ignoring_case(tag, "path")) continue;
+    unknown += (unknown.empty() ? "" : ", ") + std::string(tag);
+  }
+  return unknown;
+}
+
+}  // namespace
+
+bool Core::on_protected_port(const sip::Flow& flow) const {
+  if (on_core_side(flow)) return false;
+  if (flow.local.port == settings.ps.value) return true;
+  return std::any_of(settings.pc.begin(), settings.pc.end(),
+                     [&](ipsec::Port port) { return port.value == flow.local.port; });
+}
+
+bool Core::trusts(const asio::ip::address& address) const {
+  if (address == settings.entry.remote.address) return true;
+  return std::any_of(settings.trusted.begin(), settings.trusted.end(),
+                     [&](const Prefix& prefix) { return prefix.contains(address); });
+}
+
+std::string Core::route_uri(const Handset& handset) const {
+  return absl::StrFormat("<sip:%s@%s;lr>", handset.token, settings.mw.text());
+}
+
+void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
+  const sip::Message& request = transaction->request();
+  const sip::Flow& flow = transaction->flow();
+  std::string unknown = unsupported(request);
+  if (!unknown.empty()) {
+    sip::Writer bad = transaction->response(420);
+    bad.add(HeaderId::unsupported, unknown);
+    return transaction->respond(420, std::move(bad).finish());
+  }
+  if (core.on_core_side(flow)) {
+    if (!core.trusts(flow.remote.address)) {
+      LW_LOG(warn, "%s from %s on the core side refused: not the entry and in none of mw.trusted",
+             log::printable(request.method_text()), flow.remote.text());
+      return transaction->reject(403, "Not Trusted");
+    }
+    if (request.method() == sip::Method::register_) return transaction->reject(403);
+    if (request.method() == sip::Method::options && !request.has(HeaderId::route)) return transaction->reject(200);
+    return site.worker.spawn(to_handset(core, site, std::move(transaction)));
+  }
+  if (request.method() == sip::Method::register_) {
+    return site.worker.spawn(register_(core, site, std::move(transaction)));
+  }
+  site.worker.spawn(from_handset(core, site, std::move(transaction)));
+}
+
+}  // namespace lapwing::pcscf

@@ -1,0 +1,77 @@
+// What the procedures of the P-CSCF work with. main.cc builds it; tests build it over fakes.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/runtime/turns.h"
+#include "common/runtime/worker.h"
+#include "common/sip/transaction_layer.h"
+#include "pcscf/handsets.h"
+#include "pcscf/ipsec/kernel.h"
+#include "pcscf/ipsec/spi_pool.h"
+
+namespace lapwing::pcscf {
+
+enum class IpsecPolicy { required, optional, off };
+
+struct Settings {
+  std::string name, home_domain;
+  std::vector<sip::Endpoint> gm;  // addresses with the unprotected port
+  ipsec::Port ps;
+  std::vector<ipsec::Port> pc;
+  sip::Endpoint mw;  // our side of the core
+  sip::Flow entry;   // the way to the I-CSCF
+  IpsecPolicy policy = IpsecPolicy::required;
+  std::vector<ipsec::Algorithms> algorithms;
+  uint32_t reqid = 0;
+  Duration await_auth = std::chrono::minutes(4);
+  Duration grace = std::chrono::seconds(128);
+  Duration expiry_margin = std::chrono::seconds(30);
+  bool address_selectors = false;  // ports are checked here, not by the kernel
+  sip::TimerValues core_timers, handset_timers = sip::TimerValues::handset();
+  std::vector<Prefix> trusted;  // networks of the core besides the entry's address
+};
+
+struct Site {
+  Worker& worker;
+  sip::TransactionLayer& transactions;
+};
+
+using Report =
+    std::function<void(std::string_view kind, std::string_view impi, std::string_view impu, std::string text)>;
+
+struct Core {
+  Settings settings;
+  ipsec::Kernel& kernel;
+  const Clock& clock;
+  Report report;
+  Handsets handsets;
+  ipsec::SpiPool spis;
+  Turns turns;
+  std::vector<Site> sites;
+
+  Core(Settings s, ipsec::Kernel& k, const Clock& c, Report r, uint32_t spi_low, uint32_t spi_high)
+      : settings(std::move(s)),
+        kernel(k),
+        clock(c),
+        report(std::move(r)),
+        handsets(c),
+        spis(c, spi_low, spi_high, settings.grace) {}
+
+  bool on_core_side(const sip::Flow& flow) const {
+    return flow.local.address == settings.mw.address && flow.local.port == settings.mw.port;
+  }
+  bool on_protected_port(const sip::Flow& flow) const;  // ps or one of pc
+  bool trusts(const asio::ip::address& address) const;
+  // Our Path or Record-Route URI for the handset, toward the core.
+  std::string route_uri(const Handset& handset) const;
+};
+
+// The entry: takes every request that a worker's transactions deliver.
+void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction);
+
+}  // namespace lapwing::pcscf

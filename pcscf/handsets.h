@@ -1,0 +1,126 @@
+// What the P-CSCF knows of handsets: one record for each private identity at one address, with its contact, its
+// security association sets and, for the operator, how its last attempt went. Found by source address, by the token
+// that Path and Record-Route carry, and by private identity.
+//
+// Each Handset has its own lock for short critical sections: never held across a co_await, never two at once.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "common/runtime/clock.h"
+#include "common/sip/transport.h"
+#include "pcscf/ipsec/sa.h"
+
+namespace lapwing::pcscf {
+
+// The life of a set (TS 33.203 section 7.4, TS 24.229 section 5.2.2).
+enum class SetState : uint8_t {
+  temporary,  // made by a challenge; carries only the REGISTER that answers it and the response
+  valid,
+  old  // replaced or ended: lives on for what is under way
+};
+std::string_view state_text(SetState state);
+
+struct SaEntry {
+  uint64_t id = 0;
+  ipsec::SaSet set;
+  SetState state = SetState::temporary;
+  uint64_t made_over = 0;  // the set that carried the REGISTER which led to this one; 0: it came unprotected
+  std::string call_id;
+  std::string security_client;  // of that REGISTER, as it came
+  std::string security_server;  // as we sent it
+  TimePoint deadline;           // when it is dropped unless something happens
+  WallTime created, expires;
+};
+
+enum class HandsetState : uint8_t {
+  none,
+  challenged,
+  challenge_unanswered,
+  registered,
+  rejected,
+  expired,
+  deregistered
+};
+std::string_view state_text(HandsetState state);
+
+struct Handset {
+  // Fixed.
+  asio::ip::address address;
+  std::string impi;
+  std::string token;  // user part of our Path and Record-Route URIs
+
+  std::mutex mutex;
+  // The registration. Unprotected handsets: the source of their REGISTER.
+  bool registered = false;
+  std::string impu, contact;
+  std::vector<std::string> impus;  // P-Associated-URI, default first; all not barred
+  std::vector<std::string> service_route;
+  TimePoint expires;
+  WallTime expires_wall;
+  sip::Flow unprotected;  // how it came, where there is no IPsec
+  std::vector<SaEntry> sets;
+  uint64_t outbound = 0;  // the set for our requests; 0: unprotected
+  // Our subscription to its reg event.
+  std::string subscription_call_id, subscription_tag;
+  uint32_t notify_cseq = 0;
+  std::optional<uint32_t> notify_version;
+  // For the operator.
+  HandsetState state = HandsetState::none;
+  WallTime since;
+  std::string why, user_agent, access, via_host;
+  bool nat = false;
+  TimePoint touched;
+
+  SaEntry* find_set(uint64_t id);
+  const SaEntry* outbound_set() const;
+};
+
+class Handsets {
+ public:
+  explicit Handsets(const Clock& clock, size_t limit = 1'000'000) : clock_(clock), limit_(limit) {}
+
+  // Null when the limit is reached.
+  std::shared_ptr<Handset> get_or_make(const asio::ip::address& address, const std::string& impi);
+  std::shared_ptr<Handset> find(const asio::ip::address& address, std::string_view impi);
+  std::vector<std::shared_ptr<Handset>> at(const asio::ip::address& address);
+  std::shared_ptr<Handset> by_token(const std::string& token);
+  // By IMPI, IMSI, IMPU or number as an operator types it.
+  std::vector<std::shared_ptr<Handset>> matching(std::string_view typed);
+  std::vector<std::shared_ptr<Handset>> all();
+  // Forgets handsets without a registration and sets that were not touched for an hour.
+  void sweep();
+  void forget(const Handset& handset);
+  size_t size();
+  uint64_t next_id() { return ++last_id_; }
+
+ private:
+  struct Shard {
+    std::mutex mutex;
+    absl::flat_hash_map<std::string, std::vector<std::shared_ptr<Handset>>> by_address;
+  };
+  struct TokenShard {
+    std::mutex mutex;
+    absl::flat_hash_map<std::string, std::shared_ptr<Handset>> handsets;
+  };
+  static constexpr size_t shard_count = 64;
+  Shard& shard(const std::string& address) { return shards_[std::hash<std::string>{}(address) % shard_count]; }
+  TokenShard& tokens(const std::string& token) { return tokens_[std::hash<std::string>{}(token) % shard_count]; }
+
+  const Clock& clock_;
+  const size_t limit_;
+  std::array<Shard, shard_count> shards_;
+  std::array<TokenShard, shard_count> tokens_;
+  std::atomic<size_t> count_{0};
+  std::atomic<uint64_t> last_id_{0};
+};
+
+}  // namespace lapwing::pcscf

@@ -1,0 +1,187 @@
+#include "pcscf/procedures/subscribe_reg.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "common/reginfo/reginfo.h"
+#include "common/runtime/ids.h"
+#include "common/sip/headers.h"
+#include "common/sip/next_hop.h"
+#include "pcscf/sa_sets.h"
+
+namespace lapwing::pcscf {
+namespace {
+
+using sip::HeaderId;
+
+constexpr uint32_t wanted_expires = 600'000;
+
+struct Dialog {
+  std::string call_id, from_tag, to;  // to: with the notifier's tag once it is known
+  uint32_t cseq = 0;
+};
+
+// TS 24.229 section 5.2.3: refresh 600 s before the end when it lasts over 1200 s, else at half the time.
+Duration refresh_after(uint32_t granted) {
+  return std::chrono::seconds(granted > 1200 ? granted - 600 : std::max(granted / 2, 1U));
+}
+
+std::string subscribe(Core& core, const Handset& locked, const Dialog& dialog, const std::string& branch,
+                      const sip::Flow& flow) {
+  const std::string& impu = locked.impus.front();
+  std::string own = absl::StrFormat("sip:%s@%s", locked.token, core.settings.mw.text());
+  sip::Writer writer = sip::Writer::request("SUBSCRIBE", impu);
+  writer.add(HeaderId::via, sip::TransactionLayer::via(flow.protocol, core.settings.mw.text(), branch));
+  writer.add(HeaderId::max_forwards, "70");
+  for (const std::string& hop : locked.service_route) writer.add(HeaderId::route, hop);
+  writer.add(HeaderId::from, absl::StrFormat("<%s>;tag=%s", own, dialog.from_tag));
+  writer.add(HeaderId::to, dialog.to.empty() ? absl::StrFormat("<%s>", impu) : dialog.to);
+  writer.add(HeaderId::call_id, dialog.call_id);
+  writer.add(HeaderId::cseq, absl::StrFormat("%d SUBSCRIBE", dialog.cseq));
+  writer.add(HeaderId::contact, absl::StrFormat("<%s>", own));
+  writer.add(HeaderId::p_asserted_identity, absl::StrFormat("<%s>", own));
+  writer.add(HeaderId::event, "reg");
+  writer.add(HeaderId::accept, "application/reginfo+xml");
+  writer.add(HeaderId::expires, std::to_string(wanted_expires));
+  return std::move(writer).finish();
+}
+
+std::optional<sip::Flow> first_hop(const Core& core, const Handset& locked) {
+  if (locked.service_route.empty()) return core.settings.entry;
+  auto hop = sip::NameAddr::parse(locked.service_route.front());
+  if (!hop.ok()) return std::nullopt;
+  auto flow = sip::next_hop(hop->uri, {core.settings.mw}, core.settings.entry.protocol);
+  if (!flow.ok()) return std::nullopt;
+  return *flow;
+}
+
+// The network ended the registration: what is on the sets may finish (TS 24.229 section 5.2.5.2).
+void end_registration(Core& core, Site& site, const std::shared_ptr<Handset>& handset, std::string why) {
+  std::vector<uint64_t> ids;
+  {
+    std::lock_guard lock(handset->mutex);
+    if (!handset->registered) return;
+    handset->registered = false;
+    handset->state = HandsetState::deregistered;
+    handset->since = core.clock.wall();
+    handset->why = why;
+    for (const SaEntry& entry : handset->sets) ids.push_back(entry.id);
+  }
+  for (uint64_t id : ids) retire_set(core, site, handset, id, core.settings.grace);
+  core.report("register.ended", handset->impi, "", why);
+}
+
+// What a reginfo document says of this handset.
+void apply(Core& core, Site& site, const std::shared_ptr<Handset>& handset, const reginfo::RegInfo& info) {
+  std::vector<std::string> impus;
+  std::string contact;
+  bool mentioned = false, active = false;
+  std::optional<uint32_t> shortened;
+  std::string ended;
+  {
+    std::lock_guard lock(handset->mutex);
+    contact = handset->contact;
+  }
+  for (const reginfo::Registration& registration : info.registrations) {
+    bool here = false;
+    for (const reginfo::Contact& told : registration.contacts) {
+      if (!sip::uris_equal(told.uri, contact)) continue;
+      mentioned = true;
+      if (told.state == reginfo::ContactState::active) {
+        here = active = true;
+        if (told.event == reginfo::ContactEvent::shortened) shortened = told.expires;
+      } else {
+        ended = std::string(reginfo::name_of(told.event));
+      }
+    }
+    if (here && registration.state == reginfo::RegistrationState::active) impus.push_back(registration.aor);
+  }
+  if (!active && (mentioned || info.full)) {
+    end_registration(
+        core, site, handset,
+        "the network ended the registration: " + (ended.empty() ? std::string("its contact is gone") : ended));
+    return;
+  }
+  if (impus.empty()) return;
+  std::lock_guard lock(handset->mutex);
+  handset->impus = std::move(impus);
+  if (shortened) handset->expires = std::min(handset->expires, core.clock.now() + std::chrono::seconds(*shortened));
+}
+
+}  // namespace
+
+Task<void> subscribe_reg(Core& core, Site& site, std::shared_ptr<Handset> handset) {
+  Dialog dialog{.call_id = random_hex(32), .from_tag = random_hex(16), .to = {}, .cseq = 0};
+  {
+    std::lock_guard lock(handset->mutex);
+    handset->subscription_call_id = dialog.call_id;
+    handset->subscription_tag = dialog.from_tag;
+    handset->notify_cseq = 0;
+    handset->notify_version.reset();
+  }
+  for (;;) {
+    sip::ClientRequest request;
+    {
+      std::lock_guard lock(handset->mutex);
+      if (!handset->registered || handset->subscription_call_id != dialog.call_id) co_return;
+      std::optional<sip::Flow> flow = first_hop(core, *handset);
+      if (!flow) {
+        core.report("subscribe.failed", handset->impi, "", "the Service-Route leads nowhere: no address in it");
+        co_return;
+      }
+      ++dialog.cseq;
+      request.method = sip::Method::subscribe;
+      request.branch = site.transactions.new_branch();
+      request.flow = *flow;
+      request.timers = core.settings.core_timers;
+      request.wire = subscribe(core, *handset, dialog, request.branch, *flow);
+    }
+    sip::Answer answer = co_await site.transactions.request(std::move(request));
+    int code = answer.response ? answer.response->status() : 408;
+    if (code >= 300) {
+      core.report("subscribe.failed", handset->impi, "",
+                  absl::StrFormat("our SUBSCRIBE to its reg event was answered %d", code));
+      if (code == 481 || code == 408) dialog.to.clear();
+      // Without it the registration works on, but an end by the network would go unnoticed: try again, slowly.
+      co_await site.worker.sleep(std::chrono::minutes(1));
+      continue;
+    }
+    dialog.to = sip::unfold(answer.response->header(HeaderId::to));
+    uint32_t granted = sip::parse_seconds(answer.response->header(HeaderId::expires)).value_or(3761);
+    co_await site.worker.sleep(refresh_after(granted));
+  }
+}
+
+Task<void> notified(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
+  const sip::Message& request = transaction->request();
+  auto uri = sip::Uri::parse(request.request_uri());
+  auto to = sip::NameAddr::parse(request.header(HeaderId::to));
+  auto cseq = sip::CSeq::parse(request.header(HeaderId::cseq));
+  std::shared_ptr<Handset> handset = uri.ok() ? core.handsets.by_token(std::string(uri->user)) : nullptr;
+  auto event = sip::TokenParams::parse(request.header(HeaderId::event));
+  if (!event.ok() || event->token != "reg") co_return transaction->reject(489);
+  if (!handset || !to.ok() || !cseq.ok()) co_return transaction->reject(481);
+  {
+    std::lock_guard lock(handset->mutex);
+    bool ours =
+        handset->subscription_call_id == request.header(HeaderId::call_id) && handset->subscription_tag == to->tag();
+    if (!ours) co_return transaction->reject(481);
+    if (cseq->number <= handset->notify_cseq) co_return transaction->reject(500, "CSeq out of order");
+    handset->notify_cseq = cseq->number;
+  }
+  absl::StatusOr<reginfo::RegInfo> info = reginfo::parse(request.body());
+  if (!info.ok()) {
+    core.report("notify.refused", handset->impi, "", std::string(info.status().message()));
+    co_return transaction->reject(400, "Bad Reginfo");
+  }
+  transaction->respond(200, transaction->response(200).finish());
+  {
+    std::lock_guard lock(handset->mutex);
+    // RFC 3680 section 5.2: an older version than the one known says nothing new.
+    if (handset->notify_version && info->version <= *handset->notify_version && cseq->number > 1) co_return;
+    handset->notify_version = info->version;
+  }
+  apply(core, site, handset, *info);
+}
+
+}  // namespace lapwing::pcscf

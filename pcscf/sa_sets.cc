@@ -1,0 +1,324 @@
+#include "pcscf/sa_sets.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "common/runtime/log.h"
+
+namespace lapwing::pcscf {
+namespace {
+
+// The kernel's limit stands this much behind our own deadline: it is a backstop, not the clock.
+constexpr Duration backstop = std::chrono::seconds(60);
+
+// Why nobody answered, as far as the kernel's counters tell.
+std::string unanswered_because(const SaEntry& entry, const std::vector<ipsec::KernelSa>& sas) {
+  uint64_t packets = 0, bad = 0;
+  for (const ipsec::KernelSa& sa : sas) {
+    if (sa.spi != entry.set.spi_ps && sa.spi != entry.set.spi_pc) continue;
+    packets += sa.packets;
+    bad += sa.integrity_failures;
+  }
+  if (bad > 0) {
+    return absl::StrFormat(
+        "the handset answered through IPsec with other keys (%d packets failed the integrity check): its K or OPc "
+        "differs "
+        "from the HSS's (OP given for OPc?)",
+        bad);
+  }
+  if (packets > 0) {
+    return "ESP packets came and were sound, but no REGISTER: a TCP connection that never carried one, or packets lost "
+           "to "
+           "the MTU";
+  }
+  return "no ESP packet came after the 401: the SIM refused the challenge (its K or OPc differs from the HSS's, or the "
+         "sequence numbers of two HSSs differ), the handset found no algorithm to its liking, or ESP (IP protocol 50) "
+         "does "
+         "not pass between it and us";
+}
+
+Task<void> deadline_passed(Core& core, Site& site, std::shared_ptr<Handset> handset, uint64_t id);
+
+void watch(Core& core, Site& site, const std::shared_ptr<Handset>& handset, uint64_t id, Duration in) {
+  site.worker.timers().after(
+      in, [&core, &site, handset, id] { site.worker.spawn(deadline_passed(core, site, handset, id)); });
+}
+
+Task<void> deadline_passed(Core& core, Site& site, std::shared_ptr<Handset> handset, uint64_t id) {
+  std::optional<SaEntry> over;
+  bool superseded = false;
+  {
+    std::lock_guard lock(handset->mutex);
+    SaEntry* entry = handset->find_set(id);
+    if (!entry) co_return;
+    Duration left = entry->deadline - core.clock.now();
+    if (left > Duration::zero()) {
+      watch(core, site, handset, id, left);
+      co_return;
+    }
+    over = *entry;
+    superseded = handset->registered;
+  }
+  if (over->state == SetState::temporary) {
+    auto sas = co_await core.kernel.list(site.worker);
+    std::string why = unanswered_because(*over, sas.ok() ? *sas : std::vector<ipsec::KernelSa>{});
+    {
+      std::lock_guard lock(handset->mutex);
+      if (!superseded && handset->state == HandsetState::challenged) {
+        handset->state = HandsetState::challenge_unanswered;
+        handset->since = core.clock.wall();
+        handset->why = why;
+      }
+    }
+    core.report("register.unanswered", handset->impi, "", why);
+  } else if (over->state == SetState::valid) {
+    std::lock_guard lock(handset->mutex);
+    if (handset->outbound == id && handset->registered) {
+      handset->registered = false;
+      handset->state = HandsetState::expired;
+      handset->since = core.clock.wall();
+      handset->why = "the registration ran out without a refresh";
+    }
+  }
+  co_await drop_set(core, site, handset, id, "its time was over");
+}
+
+// Ports and SPIs that would be ambiguous next to a living set (TS 33.203 section 7.1). Sets of the same handset that
+// was challenged without protection are lost to it: they make room.
+struct Clash {
+  absl::Status status;
+  std::vector<uint64_t> lost;
+};
+
+Clash find_clash(Core& core, const std::shared_ptr<Handset>& handset, const NewSet& wanted) {
+  const ipsec::Mechanism& offer = wanted.offered.front();
+  Clash clash;
+  for (const std::shared_ptr<Handset>& other : core.handsets.at(handset->address)) {
+    std::lock_guard lock(other->mutex);
+    for (const SaEntry& entry : other->sets) {
+      bool same_ports = entry.set.uc == offer.port_c;
+      bool same_spis = entry.set.spi_uc == offer.spi_c || entry.set.spi_us == offer.spi_s ||
+                       entry.set.spi_uc == offer.spi_s || entry.set.spi_us == offer.spi_c;
+      bool same_attempt = other == handset && entry.state == SetState::temporary;
+      if (same_attempt) {
+        clash.lost.push_back(entry.id);
+      } else if (same_ports || same_spis) {
+        if (other == handset && wanted.made_over == 0) {
+          clash.lost.push_back(entry.id);
+        } else {
+          clash.status = absl::AlreadyExistsError(
+              absl::StrFormat("the handset offered %s of a security association that still lives",
+                              same_ports ? absl::StrFormat("port %d", offer.port_c.value) : "an SPI"));
+        }
+      }
+    }
+  }
+  return clash;
+}
+
+// The first client port that no set of this handset's server port uses: they alternate on re-registration.
+std::optional<ipsec::Port> free_client_port(Core& core, const asio::ip::address& address, ipsec::Port us) {
+  std::vector<ipsec::Port> used;
+  for (const std::shared_ptr<Handset>& other : core.handsets.at(address)) {
+    std::lock_guard lock(other->mutex);
+    for (const SaEntry& entry : other->sets) {
+      if (entry.set.us == us) used.push_back(entry.set.pc);
+    }
+  }
+  for (ipsec::Port candidate : core.settings.pc) {
+    if (std::find(used.begin(), used.end(), candidate) == used.end()) return candidate;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Task<absl::StatusOr<SaEntry>> create_set(Core& core, Site& site, std::shared_ptr<Handset> handset, NewSet wanted) {
+  Clash clash = find_clash(core, handset, wanted);
+  if (!clash.status.ok()) co_return clash.status;
+  for (uint64_t id : clash.lost) co_await drop_set(core, site, handset, id, "a new challenge takes its place");
+
+  const ipsec::Mechanism& offer = wanted.offered.front();
+  SaEntry entry;
+  entry.id = core.handsets.next_id();
+  entry.made_over = wanted.made_over;
+  entry.call_id = wanted.call_id;
+  entry.security_client = wanted.security_client;
+  entry.set.ue = handset->address;
+  entry.set.pcscf = wanted.pcscf;
+  entry.set.uc = offer.port_c;
+  entry.set.us = offer.port_s;
+  entry.set.spi_uc = offer.spi_c;
+  entry.set.spi_us = offer.spi_s;
+  entry.set.algorithms = wanted.algorithms;
+  entry.set.ck = wanted.ck;
+  entry.set.ik = wanted.ik;
+  entry.set.reqid = core.settings.reqid;
+  entry.set.ps = core.settings.ps;
+  auto pc = free_client_port(core, handset->address, offer.port_s);
+  if (!pc) co_return absl::ResourceExhaustedError("every protected client port is in use by this handset");
+  entry.set.pc = *pc;
+  auto spis = core.spis.take({offer.spi_c, offer.spi_s});
+  if (!spis) co_return absl::ResourceExhaustedError("every SPI of the configured range is in use");
+  entry.set.spi_pc = spis->first;
+  entry.set.spi_ps = spis->second;
+  entry.security_server =
+      ipsec::security_server(core.settings.algorithms, entry.set.spi_pc, entry.set.spi_ps, entry.set.pc, entry.set.ps);
+  entry.created = core.clock.wall();
+  entry.expires = core.clock.wall() + core.settings.await_auth;
+  entry.deadline = core.clock.now() + core.settings.await_auth;
+
+  absl::Status installed = co_await core.kernel.install(site.worker, entry.set, core.settings.await_auth + backstop);
+  if (!installed.ok()) {
+    core.spis.give_back(entry.set.spi_pc);
+    core.spis.give_back(entry.set.spi_ps);
+    co_return installed;
+  }
+  {
+    std::lock_guard lock(handset->mutex);
+    handset->sets.push_back(entry);
+  }
+  watch(core, site, handset, entry.id, core.settings.await_auth);
+  core.report("sa.installed", handset->impi, "",
+              absl::StrFormat("%s: %s port %d <-> port %d and port %d <-> port %d", ipsec::text(entry.set.algorithms),
+                              handset->address.to_string(), entry.set.uc.value, entry.set.ps.value, entry.set.us.value,
+                              entry.set.pc.value));
+  co_return entry;
+}
+
+Task<void> confirm_set(Core& core, Site& site, std::shared_ptr<Handset> handset, uint64_t id, Duration expires) {
+  ipsec::SaSet set;
+  Duration lifetime = expires + core.settings.expiry_margin;
+  std::vector<uint64_t> ending;
+  bool found = false;
+  {
+    std::lock_guard lock(handset->mutex);
+    SaEntry* entry = handset->find_set(id);
+    if (entry) {
+      found = true;
+      bool fresh = entry->state == SetState::temporary;
+      entry->state = SetState::valid;
+      if (fresh || core.clock.now() + lifetime > entry->deadline) {
+        entry->deadline = core.clock.now() + lifetime;
+        entry->expires = core.clock.wall() + lifetime;
+      }
+      lifetime = entry->deadline - core.clock.now();
+      set = entry->set;
+      for (const SaEntry& other : handset->sets) {
+        if (fresh && other.id != id && other.id != entry->made_over) ending.push_back(other.id);
+      }
+      // What went out on the set that carried the REGISTER goes on doing so until the handset uses the new one.
+      if (fresh && entry->made_over == 0) handset->outbound = id;
+      if (!handset->find_set(handset->outbound)) handset->outbound = id;
+    }
+  }
+  if (!found) co_return;
+  watch(core, site, handset, id, lifetime);
+  absl::Status extended = co_await core.kernel.set_lifetime(site.worker, set, lifetime + backstop);
+  if (!extended.ok()) {
+    LW_LOG(warn, "the kernel keeps the old lifetime of the security associations of %s: %s", handset->impi,
+           std::string(extended.message()));
+  }
+  for (uint64_t other : ending) co_await drop_set(core, site, handset, other, "replaced by a new registration");
+}
+
+void switch_to(Core& core, Site& site, const std::shared_ptr<Handset>& handset, uint64_t id) {
+  std::vector<uint64_t> older;
+  {
+    std::lock_guard lock(handset->mutex);
+    SaEntry* entry = handset->find_set(id);
+    if (!entry || entry->state != SetState::valid || handset->outbound == id) return;
+    handset->outbound = id;
+    for (const SaEntry& other : handset->sets) {
+      if (other.id != id && other.state != SetState::temporary) older.push_back(other.id);
+    }
+  }
+  for (uint64_t other : older) retire_set(core, site, handset, other, core.settings.grace);
+}
+
+void retire_set(Core& core, Site& site, const std::shared_ptr<Handset>& handset, uint64_t id, Duration in) {
+  {
+    std::lock_guard lock(handset->mutex);
+    SaEntry* entry = handset->find_set(id);
+    if (!entry) return;
+    entry->state = SetState::old;
+    entry->deadline = std::min(entry->deadline, core.clock.now() + in);
+    entry->expires = std::min(entry->expires, core.clock.wall() + std::chrono::duration_cast<WallTime::duration>(in));
+  }
+  watch(core, site, handset, id, in);
+}
+
+Task<void> drop_set(Core& core, Site& site, std::shared_ptr<Handset> handset, uint64_t id, std::string why) {
+  std::optional<SaEntry> gone;
+  {
+    std::lock_guard lock(handset->mutex);
+    SaEntry* entry = handset->find_set(id);
+    if (!entry) co_return;
+    gone = std::move(*entry);
+    std::erase_if(handset->sets, [id](const SaEntry& e) { return e.id == id; });
+    handset->touched = core.clock.now();
+    if (handset->outbound == id) {
+      handset->outbound = 0;
+      for (const SaEntry& other : handset->sets) {
+        if (other.state == SetState::valid) handset->outbound = other.id;
+      }
+    }
+  }
+  // The set is out of the table already; the kernel forgets it even when this fails, by its hard lifetime.
+  absl::Status removed = co_await core.kernel.remove(site.worker, gone->set);
+  core.spis.give_back(gone->set.spi_pc);
+  core.spis.give_back(gone->set.spi_ps);
+  if (!removed.ok()) {
+    LW_LOG(warn, "security associations of %s were not removed from the kernel: %s", handset->impi,
+           std::string(removed.message()));
+  }
+  core.report("sa.removed", handset->impi, "", absl::StrFormat("%s set: %s", state_text(gone->state), why));
+}
+
+Task<void> kernel_expired(Core& core, Site& site, ipsec::KernelExpiry expiry) {
+  if (!expiry.hard || expiry.reqid != core.settings.reqid) co_return;
+  for (std::shared_ptr<Handset>& handset : core.handsets.all()) {
+    uint64_t id = 0;
+    {
+      std::lock_guard lock(handset->mutex);
+      for (const SaEntry& entry : handset->sets) {
+        bool ours =
+            entry.set.pcscf == expiry.destination && (entry.set.spi_pc == expiry.spi || entry.set.spi_ps == expiry.spi);
+        bool theirs =
+            entry.set.ue == expiry.destination && (entry.set.spi_uc == expiry.spi || entry.set.spi_us == expiry.spi);
+        if (ours || theirs) id = entry.id;
+      }
+    }
+    if (id == 0) continue;
+    co_await drop_set(core, site, handset, id, "the kernel expired it");
+    co_return;
+  }
+}
+
+std::optional<Carrier> carrier_of(Core& core, const sip::Flow& flow) {
+  for (std::shared_ptr<Handset>& handset : core.handsets.at(flow.remote.address)) {
+    std::lock_guard lock(handset->mutex);
+    for (const SaEntry& entry : handset->sets) {
+      ipsec::Port from{flow.remote.port}, to{flow.local.port};
+      bool by_table = (from == entry.set.uc && to == entry.set.ps) || (from == entry.set.us && to == entry.set.pc);
+      bool crossed = (from == entry.set.us && to == entry.set.ps) || (from == entry.set.uc && to == entry.set.pc);
+      if (by_table || (core.settings.address_selectors && crossed)) return Carrier{handset, entry};
+    }
+  }
+  return std::nullopt;
+}
+
+sip::Flow reply_flow(const SaEntry& entry, const sip::Flow& came_by) {
+  if (sip::reliable(came_by.protocol)) return came_by;
+  return sip::Flow{sip::Protocol::udp, {entry.set.pcscf, entry.set.pc.value}, {entry.set.ue, entry.set.us.value}, 0};
+}
+
+std::optional<sip::Flow> request_flow(const Handset& locked, sip::Protocol protocol) {
+  if (const SaEntry* entry = locked.outbound_set()) {
+    return sip::Flow{protocol, {entry->set.pcscf, entry->set.pc.value}, {entry->set.ue, entry->set.us.value}, 0};
+  }
+  if (!locked.registered || locked.unprotected.remote.port == 0) return std::nullopt;
+  return locked.unprotected;
+}
+
+}  // namespace lapwing::pcscf
