@@ -24,8 +24,9 @@ const char* check_name(std::string_view host) {
     if (dot == 0) return "host name with an empty label";
   }
   if (label.empty()) return "host name with an empty label";
+  // A last label of digits makes it an address, but for a single one: handsets put a bare number in the host's place.
   in_addr ignored;
-  if (all(label, kDigit) && !parse_ipv4(host, ignored)) return "bad IPv4 address";
+  if (label.size() != name.size() && all(label, kDigit) && !parse_ipv4(host, ignored)) return "bad IPv4 address";
   return nullptr;
 }
 

@@ -178,8 +178,6 @@ const char* parse_tel(std::string_view rest, Uri& uri) {
     uri.params = rest.substr(semicolon + 1);
     if (const char* wrong = check_params(uri.params, kUriParam)) return wrong;
   }
-  if (uri.user.front() != '+' && uri.param("phone-context").empty())
-    return "local telephone number without phone-context";
   return nullptr;
 }
 

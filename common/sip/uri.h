@@ -3,6 +3,8 @@
 //
 //   absl::StatusOr<Uri> uri = Uri::parse("sip:alice@ims.example.org;user=phone");
 //   uri->user == "alice"; uri->host == "ims.example.org"; uri->param("user") == "phone"
+// Beyond the grammar, since handsets send it: '#' in the user, a host of digits ("sip:0398765432100") and a local
+// telephone number without phone-context ("tel:0398765432100").
 #pragma once
 
 #include <asio/ip/address.hpp>
@@ -29,7 +31,8 @@ struct Uri {
   std::string_view params;   // after the first ';', without it: "lr;transport=udp"
   std::string_view headers;  // after '?', without it
 
-  // InvalidArgument with the reason, fit for a 400's Warning.
+  // InvalidArgument with the reason, fit for a 400's Warning; also over 4096 bytes, 64 parameters or 64 headers, and
+  // for a parameter given twice.
   static absl::StatusOr<Uri> parse(std::string_view text);
 
   bool has_param(std::string_view name) const;          // names in any case
