@@ -78,4 +78,14 @@ Parsed<std::vector<Avp>> decode_avps(std::string_view bytes, IsGroup is_group);
 std::string encode(const Message& message);
 std::string encode_avps(const std::vector<Avp>& avps);
 
+// What an application's dictionary says of one AVP.
+enum class AvpType : uint8_t { octets, text, identity, unsigned32, integer32, unsigned64, time, address, group };
+
+struct AvpDefinition {
+  uint32_t code, vendor;
+  const char* name;
+  AvpType type;
+  bool mandatory;  // the M flag we send; a receiver takes either
+};
+
 }  // namespace lapwing::diameter

@@ -15,8 +15,12 @@ inline constexpr uint32_t application_id = 16777216;
 inline constexpr uint32_t vendor_3gpp = 10415;
 
 enum class Command : uint32_t {
-  user_authorization = 300, server_assignment = 301, location_info = 302, multimedia_auth = 303,
-  registration_termination = 304, push_profile = 305
+  user_authorization = 300,
+  server_assignment = 301,
+  location_info = 302,
+  multimedia_auth = 303,
+  registration_termination = 304,
+  push_profile = 305
 };
 
 // Result-Code, or Experimental-Result of vendor 3GPP (TS 29.229 section 6.2): equal numbers mean different things.
@@ -44,15 +48,30 @@ inline constexpr Result success{false, 2001}, limited_success{false, 2002}, unab
     invalid_avp_value{false, 5004}, missing_avp{false, 5005}, unable_to_comply{false, 5012};
 }
 
-enum class UserAuthorizationType : uint32_t { registration = 0, de_registration = 1, registration_and_capabilities = 2 };
+enum class UserAuthorizationType : uint32_t {
+  registration = 0,
+  de_registration = 1,
+  registration_and_capabilities = 2
+};
 enum class ServerAssignmentType : uint32_t {
-  no_assignment = 0, registration = 1, re_registration = 2, unregistered_user = 3, timeout_deregistration = 4,
-  user_deregistration = 5, timeout_deregistration_store_server_name = 6, user_deregistration_store_server_name = 7,
-  administrative_deregistration = 8, authentication_failure = 9, authentication_timeout = 10,
+  no_assignment = 0,
+  registration = 1,
+  re_registration = 2,
+  unregistered_user = 3,
+  timeout_deregistration = 4,
+  user_deregistration = 5,
+  timeout_deregistration_store_server_name = 6,
+  user_deregistration_store_server_name = 7,
+  administrative_deregistration = 8,
+  authentication_failure = 9,
+  authentication_timeout = 10,
   deregistration_too_much_data = 11
 };
 enum class DeregistrationReason : uint32_t {
-  permanent_termination = 0, new_server_assigned = 1, server_change = 2, remove_scscf = 3
+  permanent_termination = 0,
+  new_server_assigned = 1,
+  server_change = 2,
+  remove_scscf = 3
 };
 
 // Where a request goes and comes from. Empty destination_host: any HSS of the realm.
@@ -81,11 +100,11 @@ struct SipDigest {  // SIP-Digest-Authenticate
 // SIP-Auth-Data-Item (TS 29.229 section 6.3.13)
 struct AuthDataItem {
   std::optional<uint32_t> item_number;
-  std::string scheme;            // "Digest-AKAv1-MD5", ...
-  std::string authenticate;      // MAA: RAND || AUTN, 32 bytes
-  Secret authorization;          // MAA: XRES, 4..16 bytes; MAR at resynchronisation: RAND || AUTS, 30 bytes
+  std::string scheme;        // "Digest-AKAv1-MD5", ...
+  std::string authenticate;  // MAA: RAND || AUTN, 32 bytes
+  Secret authorization;      // MAA: XRES, 4..16 bytes; MAR at resynchronisation: RAND || AUTS, 30 bytes
   std::string context;
-  Secret confidentiality_key, integrity_key;   // 16 bytes each
+  Secret confidentiality_key, integrity_key;  // 16 bytes each
   std::optional<SipDigest> digest;
 };
 
@@ -95,7 +114,7 @@ struct Subscription {
   bool operator==(const Subscription&) const = default;
 };
 struct RestorationInfo {
-  std::string path, contact;     // Path: the values joined by commas; Contact with its parameters
+  std::string path, contact;  // Path: the values joined by commas; Contact with its parameters
   std::optional<uint32_t> initial_cseq;
   std::string call_id;
   std::optional<Subscription> ue, pcscf;
@@ -118,7 +137,7 @@ struct UserAuthorizationRequest {
   Routing routing;
   std::string impi, impu, visited_network;
   UserAuthorizationType type = UserAuthorizationType::registration;
-  bool emergency = false;        // UAR-Flags bit 0
+  bool emergency = false;  // UAR-Flags bit 0
   std::vector<SupportedFeatures> features;
 };
 struct UserAuthorizationAnswer {
@@ -133,7 +152,7 @@ struct MultimediaAuthRequest {
   Routing routing;
   std::string impi, impu, server_name;
   AuthDataItem item;
-  uint32_t items = 1;            // SIP-Number-Auth-Items
+  uint32_t items = 1;  // SIP-Number-Auth-Items
   std::vector<SupportedFeatures> features;
 };
 struct MultimediaAuthAnswer {
@@ -141,7 +160,7 @@ struct MultimediaAuthAnswer {
   Result result;
   std::string impi, impu;
   std::optional<uint32_t> items;
-  std::vector<AuthDataItem> vectors;   // in order of SIP-Item-Number
+  std::vector<AuthDataItem> vectors;  // in order of SIP-Item-Number
   std::vector<SupportedFeatures> features;
 };
 
@@ -161,7 +180,7 @@ struct ServerAssignmentRequest {
 struct ServerAssignmentAnswer {
   Routing routing;
   Result result;
-  std::string impi, user_data;   // user_data: the XML of TS 29.228 Annex B
+  std::string impi, user_data;  // user_data: the XML of TS 29.228 Annex B
   std::optional<ChargingInformation> charging;
   std::vector<std::string> associated_identities, associated_registered_identities;
   std::vector<ScscfRestorationInfo> restoration;

@@ -5,18 +5,14 @@
 #include <cstdint>
 #include <span>
 
+#include "hss-client/avp.h"
+
 namespace lapwing::cx {
 
 inline constexpr uint32_t vendor_etsi = 13019;
 
-enum class AvpType : uint8_t { octets, text, identity, unsigned32, integer32, unsigned64, time, address, group };
-
-struct AvpDefinition {
-  uint32_t code, vendor;
-  const char* name;
-  AvpType type;
-  bool mandatory;  // the M flag we send; a receiver takes either
-};
+using diameter::AvpDefinition;
+using diameter::AvpType;
 
 std::span<const AvpDefinition> dictionary();
 const AvpDefinition* definition(uint32_t code, uint32_t vendor);  // null: unknown

@@ -28,11 +28,11 @@ template <typename Answer>
 using HssOutcome = std::variant<Answer, HssFailure>;
 
 struct HssPeerState {
-  std::string host, address;       // Diameter identity; "10.0.0.5:3868/tcp"
-  std::string state;               // "open", "connecting", "suspect", "closed"
-  bool circuit_open = false;       // we do not send to it for now
+  std::string host, address;  // Diameter identity; "10.0.0.5:3868/tcp"
+  std::string state;          // "open", "connecting", "suspect", "closed"
+  bool circuit_open = false;  // we do not send to it for now
   uint64_t sent = 0, answered = 0, timeouts = 0, errors = 0, malformed = 0;
-  double mean_answer_ms = 0;       // over the last answers
+  double mean_answer_ms = 0;  // over the last answers
 };
 
 class Hss {
@@ -40,8 +40,10 @@ class Hss {
   virtual ~Hss() = default;
   // Each call is made on the worker that awaits it, and resumes there. Origin and Destination-Realm of the routing are
   // filled in by the client; destination_host is kept when it is given, so that a user stays with one HSS.
-  virtual Task<HssOutcome<cx::UserAuthorizationAnswer>> authorize(Worker& worker, cx::UserAuthorizationRequest request) = 0;
-  virtual Task<HssOutcome<cx::MultimediaAuthAnswer>> authenticate(Worker& worker, cx::MultimediaAuthRequest request) = 0;
+  virtual Task<HssOutcome<cx::UserAuthorizationAnswer>> authorize(Worker& worker,
+                                                                  cx::UserAuthorizationRequest request) = 0;
+  virtual Task<HssOutcome<cx::MultimediaAuthAnswer>> authenticate(Worker& worker,
+                                                                  cx::MultimediaAuthRequest request) = 0;
   virtual Task<HssOutcome<cx::ServerAssignmentAnswer>> assign(Worker& worker, cx::ServerAssignmentRequest request) = 0;
   virtual Task<HssOutcome<cx::LocationInfoAnswer>> locate(Worker& worker, cx::LocationInfoRequest request) = 0;
   virtual std::vector<HssPeerState> peers() const = 0;  // any thread

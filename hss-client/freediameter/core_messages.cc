@@ -1,0 +1,324 @@
+// Messages through the core: the sender thread's work, and what freeDiameter's threads call.
+#include <netinet/tcp.h>
+
+#include <cinttypes>
+#include <cstdlib>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "common/runtime/log.h"
+#include "hss-client/freediameter/core_state.h"
+
+namespace lapwing {
+namespace {
+
+// A thread that freeDiameter cancels inside our code would unwind through destructors and end the program.
+class NotCancelled {
+ public:
+  NotCancelled() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+  ~NotCancelled() { pthread_setcancelstate(before_, nullptr); }
+
+ private:
+  int before_ = 0;
+};
+
+void* data_of(uint64_t id) {
+  return reinterpret_cast<void*>(id);
+}
+uint64_t id_of(void* data) {
+  return reinterpret_cast<uint64_t>(data);
+}
+
+timespec real_time_after(Duration delay) {
+  auto wall = std::chrono::system_clock::now().time_since_epoch() + delay;
+  auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wall);
+  return {seconds.count(), std::chrono::duration_cast<std::chrono::nanoseconds>(wall - seconds).count()};
+}
+
+std::string name_of(peer_hdr* peer) {
+  return peer ? std::string(peer->info.pi_diamid, peer->info.pi_diamidlen) : std::string("an unknown peer");
+}
+
+const char* state_text(int state) {
+  switch (state) {
+    case STATE_OPEN:
+    case STATE_OPEN_NEW:
+      return "open";
+    case STATE_SUSPECT:
+    case STATE_REOPEN:
+      return "suspect";
+    case STATE_NEW:
+    case STATE_WAITCNXACK:
+    case STATE_WAITCNXACK_ELEC:
+    case STATE_WAITCEA:
+    case STATE_OPEN_HANDSHAKE:
+      return "connecting";
+    default:
+      return "closed";
+  }
+}
+
+// freeDiameter keeps what has not been answered a little longer than our deadline, so that ours decides.
+constexpr auto grace = std::chrono::milliseconds(500);
+
+}  // namespace
+
+int connection_socket(peer_hdr* peer) {
+  // It tells the socket's number in a text only: "TCP,soc#12".
+  char text[128];
+  if (fd_peer_cnx_proto_info(peer, text, sizeof text) != 0) return -1;
+  const char* number = strstr(text, "soc#");
+  return number ? atoi(number + 4) : -1;
+}
+
+using State = DiameterCore::State;
+
+std::optional<State::Pending> State::take(uint64_t id) {
+  std::lock_guard lock(mutex);
+  auto found = pending.find(id);
+  if (found == pending.end()) return std::nullopt;
+  Pending taken = std::move(found->second);
+  pending.erase(found);
+  return taken;
+}
+
+void State::reply(uint64_t id, Reply reply) {
+  std::optional<Pending> waiting = take(id);
+  if (waiting) {
+    waiting->on_reply(std::move(reply));
+    return;
+  }
+  std::lock_guard lock(mutex);
+  ++late;
+}
+
+void State::fail_all(std::string_view why) {
+  absl::flat_hash_map<uint64_t, Pending> failed;
+  {
+    std::lock_guard lock(mutex);
+    failed.swap(pending);
+    queue.clear();
+  }
+  for (auto& [id, waiting] : failed) waiting.on_reply(Reply{Reply::Kind::stopped, {}, std::string(why)});
+}
+
+void State::expire(TimePoint now) {
+  std::vector<Pending> expired;
+  {
+    std::lock_guard lock(mutex);
+    for (auto at = pending.begin(); at != pending.end();) {
+      auto here = at++;
+      if (here->second.deadline > now) continue;
+      expired.push_back(std::move(here->second));
+      pending.erase(here);
+    }
+  }
+  for (Pending& waiting : expired) {
+    waiting.on_reply(Reply{Reply::Kind::expired, {}, absl::StrFormat("no answer from %s", waiting.peer)});
+  }
+}
+
+void State::refresh_peers() {
+  for (Peer& peer : peers) {  // the vector itself does not change after start()
+    if (peer.hdr == nullptr) continue;
+    int state = fd_peer_get_state(peer.hdr);
+    bool relay = peer.hdr->info.runtime.pir_relay != 0;
+    std::lock_guard lock(mutex);
+    peer.shown.state = state_text(state);
+    peer.shown.open = state == STATE_OPEN;
+    peer.shown.relay = relay;
+  }
+}
+
+void State::transmit(SendRequest job) {
+  {
+    std::lock_guard lock(mutex);
+    if (!pending.contains(job.id)) return;  // nobody waits any more
+  }
+  TimePoint now = std::chrono::steady_clock::now();
+  if (job.retransmitted) job.message.flags |= diameter::command_flag::retransmitted;
+  msg* message = dictionary.new_request(job.message);
+  if (message == nullptr) {
+    reply(job.id, Reply{Reply::Kind::malformed, {}, "our request does not fit freeDiameter's dictionary"});
+    return;
+  }
+  timespec limit = real_time_after(job.deadline - now + grace);
+  int error = fd_msg_send_timeout(&message, on_answer, data_of(job.id), on_expiry, &limit);
+  if (error != 0) {
+    if (message != nullptr) fd_msg_free(message);
+    reply(job.id, Reply{Reply::Kind::stopped, {}, absl::StrFormat("freeDiameter does not send: %s", strerror(error))});
+  }
+  Duration took = std::chrono::steady_clock::now() - now;
+  if (took > std::chrono::milliseconds(300)) {
+    LW_LOG(warn, "Diameter sending was held up for %d ms: a peer does not read",
+           std::chrono::duration_cast<std::chrono::milliseconds>(took).count());
+  }
+}
+
+void State::transmit(SendAnswer job) {
+  msg* message = nullptr;
+  {
+    std::lock_guard lock(mutex);
+    auto found = held.find(job.id);
+    if (found == held.end()) return;
+    message = found->second;
+    held.erase(found);
+  }
+  const diameter::Avp* result = diameter::find(job.avps, 268, 0);
+  bool protocol_error = result != nullptr && diameter::value32(*result).value_or(0) / 1000 == 3;
+  msg* request = message;
+  if (fd_msg_new_answer_from_req(fd_g_config->cnf_dict, &message, protocol_error ? MSGFL_ANSW_ERROR : 0) != 0) {
+    fd_msg_free(request);
+    return;
+  }
+  if (!dictionary.add(message, job.avps))
+    LW_LOG(warn, "a Diameter answer leaves without an AVP freeDiameter does not know");
+  if (fd_msg_send(&message, nullptr, nullptr) != 0 && message != nullptr) fd_msg_free(message);
+}
+
+void State::on_answer(void* data, msg** message) {
+  NotCancelled guard;
+  Reply reply{Reply::Kind::answer, to_tree(*message), {}};
+  fd_msg_free(*message);  // and with it the request
+  *message = nullptr;
+  // The data are a number, not a pointer: a callback that comes too late finds nothing.
+  State* core = the_state();
+  if (core != nullptr) core->reply(id_of(data), std::move(reply));
+}
+
+void State::on_expiry(void*, DiamId_t, size_t, msg** message) {
+  // Our own deadline has passed already.
+  NotCancelled guard;
+  if (*message != nullptr) fd_msg_free(*message);
+  *message = nullptr;
+}
+
+int State::on_request_received(msg** message, struct avp*, session*, void* data, disp_action* action) {
+  NotCancelled guard;
+  auto* core = static_cast<State*>(data);
+  Incoming incoming{0, to_tree(*message), {}};
+  DiamId_t from = nullptr;
+  size_t length = 0;
+  if (fd_msg_source_get(*message, &from, &length) == 0 && from != nullptr) incoming.from.assign(from, length);
+  auto handler = core->handlers.find(incoming.message.application);
+  bool busy;
+  {
+    std::lock_guard lock(core->mutex);
+    incoming.id = ++core->last_id;
+    busy = core->held.size() >= core->options.held_limit;
+    core->held.emplace(incoming.id, *message);
+    if (busy || handler == core->handlers.end()) {
+      std::vector<diameter::Avp> avps = {
+          diameter::unsigned32(268, 0, true, busy ? ER_DIAMETER_TOO_BUSY : ER_DIAMETER_UNABLE_TO_COMPLY),
+          diameter::octets(264, 0, true, core->options.identity), diameter::octets(296, 0, true, core->options.realm)};
+      core->queue.push_back(SendAnswer{incoming.id, std::move(avps)});
+      core->wake.notify_one();
+      busy = true;
+    }
+  }
+  *message = nullptr;  // ours until it is answered
+  *action = DISP_ACT_CONT;
+  if (!busy) handler->second(std::move(incoming));
+  return 0;  // anything else would end freeDiameter
+}
+
+int State::choose_peer(void* data, msg** message, fd_list* candidates) {
+  NotCancelled guard;
+  auto* core = static_cast<State*>(data);
+  void (*callback)(void*, msg**) = nullptr;
+  void* own = nullptr;
+  if (fd_msg_anscb_get(*message, &callback, nullptr, &own) != 0 || callback != on_answer) return 0;
+  std::string target;
+  {
+    std::lock_guard lock(core->mutex);
+    auto found = core->pending.find(id_of(own));
+    if (found != core->pending.end()) target = found->second.peer;
+  }
+  // We choose the peer: with none left freeDiameter answers 3002 at once, and we decide where to try next. So a request
+  // is never moved to another peer behind our back when its connection breaks.
+  for (fd_list* at = candidates->next; at != candidates; at = at->next) {
+    auto* candidate = reinterpret_cast<rtd_candidate*>(at);
+    bool chosen = target == std::string_view(candidate->diamid, candidate->diamidlen);
+    candidate->score += chosen ? FD_SCORE_FINALDEST : 10 * FD_SCORE_NO_DELIVERY;
+  }
+  return 0;
+}
+
+void State::on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other, fd_hook_permsgdata*, void* data) {
+  auto* core = static_cast<State*>(data);
+  switch (type) {
+    case HOOK_MESSAGE_DROPPED: {
+      NotCancelled guard;
+      core->message_dropped(message, static_cast<const char*>(other));
+      break;
+    }
+    case HOOK_PEER_CONNECT_SUCCESS: {
+      NotCancelled guard;
+      core->peer_connected(peer);
+      break;
+    }
+    case HOOK_PEER_CONNECT_FAILED: {
+      NotCancelled guard;
+      core->peer_failed(peer, static_cast<const char*>(other));
+      break;
+    }
+    case HOOK_MESSAGE_PARSING_ERROR: {
+      NotCancelled guard;
+      // Without a message the text is a buffer of bytes instead.
+      const char* why = message ? static_cast<const char*>(other) : "no Diameter message";
+      LW_LOG(warn, "what %s sent cannot be parsed: %s", name_of(peer), log::printable(why ? why : ""));
+      break;
+    }
+    default:
+      break;
+  }
+}
+
+void State::message_dropped(msg* message, const char* why) {
+  if (message == nullptr) return;
+  msg_hdr* header = nullptr;
+  if (fd_msg_hdr(message, &header) != 0) return;
+  msg* request = message;
+  if (!(header->msg_flags & CMD_FLAG_REQUEST) && (fd_msg_answ_getq(message, &request) != 0 || request == nullptr)) {
+    return;
+  }
+  void (*callback)(void*, msg**) = nullptr;
+  void* own = nullptr;
+  if (fd_msg_anscb_get(request, &callback, nullptr, &own) != 0 || callback != on_answer) return;
+  fd_msg_anscb_reset(request, 1, 1);
+  std::string text = log::printable(why ? why : "dropped by freeDiameter");
+  reply(id_of(own), Reply{Reply::Kind::malformed, {}, std::move(text)});
+}
+
+void State::peer_connected(peer_hdr* peer) {
+  // freeDiameter leaves Nagle's algorithm on: a small burst would wait 40 ms for an acknowledgement.
+  int socket = peer ? connection_socket(peer) : -1;
+  int on = 1;
+  if (socket < 0 || setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
+    LW_LOG(warn, "no TCP_NODELAY toward %s: answers may take 40 ms longer", name_of(peer));
+  }
+  LW_LOG(info, "Diameter peer %s connected", name_of(peer));
+}
+
+void State::peer_failed(peer_hdr* peer, const char* why) {
+  std::string text = log::printable(why ? why : "");
+  // Once when it goes, and not at each try to connect again.
+  std::string name = name_of(peer);
+  bool was_open = false;
+  {
+    std::lock_guard lock(mutex);
+    for (Peer& known : peers) {
+      if (known.hdr != peer || peer == nullptr) continue;
+      was_open = known.shown.open;
+      known.shown.open = false;
+      known.shown.state = "closed";
+    }
+  }
+  if (was_open || peer == nullptr) {
+    LW_LOG(warn, "Diameter peer %s: connection lost: %s", name, text);
+  } else {
+    LW_LOG(debug, "Diameter peer %s: not connected: %s", name, text);
+  }
+}
+
+}  // namespace lapwing

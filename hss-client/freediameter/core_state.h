@@ -1,0 +1,92 @@
+// What the core shares between its callers, its sender thread and freeDiameter's threads. Internal to this folder.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <variant>
+
+#include "absl/container/flat_hash_map.h"
+#include "hss-client/freediameter/convert.h"
+#include "hss-client/freediameter/core.h"
+
+namespace lapwing {
+
+struct DiameterCore::State {
+  struct SendRequest {
+    uint64_t id;
+    diameter::Message message;
+    bool retransmitted;
+    TimePoint deadline;
+  };
+  struct SendAnswer {
+    uint64_t id;
+    std::vector<diameter::Avp> avps;
+  };
+  struct Pending {
+    std::string peer;
+    TimePoint deadline;
+    absl::AnyInvocable<void(Reply)> on_reply;
+  };
+  struct Peer {
+    peer_hdr* hdr = nullptr;  // lives until freeDiameter ends
+    PeerState shown;
+  };
+
+  DiameterOptions options;
+  FrameworkDictionary dictionary;
+  std::function<void()> on_death;
+  absl::flat_hash_map<uint32_t, std::function<void(Incoming)>> handlers;  // not changed after start()
+
+  mutable std::mutex mutex;
+  std::condition_variable wake, ended_changed;
+  std::deque<std::variant<SendRequest, SendAnswer>> queue;
+  absl::flat_hash_map<uint64_t, Pending> pending;
+  absl::flat_hash_map<uint64_t, msg*> held;
+  std::vector<Peer> peers;
+  uint64_t last_id = 0;
+  uint64_t late = 0;
+  bool stopping = false;  // we end it
+  bool ended = false;     // freeDiameter has ended
+  bool sender_ended = false;
+
+  std::atomic<uint32_t> session_low{0};
+  uint32_t session_high = 0;
+  session* dummy = nullptr;
+  std::thread sender, watcher;
+
+  absl::Status initialize(const std::vector<DiameterApplication>& applications);
+  void run_sender();
+  void run_watcher();
+  void stop();
+
+  // The pending request of this id, taken out; empty when it was answered, forgotten or has expired.
+  std::optional<Pending> take(uint64_t id);
+  void reply(uint64_t id, Reply reply);
+  void fail_all(std::string_view why);
+  void transmit(SendRequest job);
+  void transmit(SendAnswer job);
+  void refresh_peers();
+  void expire(TimePoint now);
+
+  // freeDiameter calls these.
+  static void on_answer(void* data, msg** message);
+  static void on_expiry(void* data, DiamId_t, size_t, msg** message);
+  static int on_request_received(msg** message, struct avp*, session*, void*, disp_action* action);
+  static void on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other, fd_hook_permsgdata*, void*);
+  static int choose_peer(void*, msg** message, fd_list* candidates);
+  void message_dropped(msg* message, const char* why);
+  void peer_connected(peer_hdr* peer);
+  void peer_failed(peer_hdr* peer, const char* why);
+};
+
+// The core of this process, or null: freeDiameter's log handler, peer check and answer callbacks carry no pointer.
+DiameterCore::State* the_state();
+// The socket of a peer's connection; -1 when it has none.
+int connection_socket(peer_hdr* peer);
+// freeDiameter's text configuration, or what is wrong with the options.
+absl::StatusOr<std::string> framework_config(const DiameterOptions& options);
+
+}  // namespace lapwing
