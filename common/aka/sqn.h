@@ -47,11 +47,15 @@ class UsimSqn {
  public:
   // highest: as if every slot had last accepted this SEQ, and this had been the highest SQN.
   explicit UsimSqn(Sqn highest = 0, uint64_t delta = default_delta);
+  // With what was kept of an earlier one: the SEQ of each slot.
+  UsimSqn(const std::array<uint64_t, sqn_slots>& slots, Sqn highest, uint64_t delta = default_delta)
+      : seq_(slots), highest_(highest), delta_(delta) {}
 
   enum class Verdict { accepted, not_fresh, jump_too_big };
   // Stores the SQN when it is accepted; otherwise the answer is AUTS with highest().
   Verdict check(Sqn sqn);
   Sqn highest() const { return highest_; }  // SQNms
+  const std::array<uint64_t, sqn_slots>& slots() const { return seq_; }
 
  private:
   std::array<uint64_t, sqn_slots> seq_{};

@@ -313,6 +313,14 @@ void SocketTransport::open(const Flow& flow, std::string bytes, Failed on_failur
   connection->start_connecting(options_.connect_timeout);
 }
 
+void SocketTransport::reset(const Flow& flow) {
+  ConnectionIndex::Found found = index_.find(flow);
+  auto connection = found.owner == this ? connections_.find(found.connection) : connections_.end();
+  if (connection == connections_.end()) return;
+  std::shared_ptr<StreamConnection> open_now = connection->second;
+  open_now->close(absl::CancelledError("the connection is given up"), true);
+}
+
 void SocketTransport::close() {
   if (std::exchange(closed_, true)) return;
   asio::error_code ignored;

@@ -84,6 +84,9 @@ class SocketTransport final : public Transport {
   absl::StatusOr<Endpoint> listen(Protocol protocol, const Endpoint& local, bool share_port);
   void use_tls(std::shared_ptr<asio::ssl::context> server, std::shared_ptr<asio::ssl::context> client);
   void send(const Flow& flow, std::string bytes, Failed on_failure) override;
+  // Ends this worker's stream connection between the flow's endpoints, if there is one, with a reset: no TIME_WAIT keeps
+  // its ports from the next connection.
+  void reset(const Flow& flow);
   // Stops listening and closes everything; on the worker, before it stops.
   void close();
 

@@ -1,0 +1,68 @@
+#include "lab/labue/host.h"
+
+#include <utility>
+
+#include "common/sip/uri.h"
+
+namespace lapwing::labue {
+namespace {
+
+sip::TransactionLayer::Options layer_options(const sip::TimerValues& timers) {
+  sip::TransactionLayer::Options options;
+  options.max_transactions = 2'000'000;
+  options.timers_for = [timers](const sip::Flow&) { return timers; };
+  return options;
+}
+
+constexpr uint32_t connections_per_address = 1'000'000;  // all of them are to one P-CSCF
+
+}  // namespace
+
+Host::Host(Worker& worker, sip::TimerValues timers)
+    : worker_(worker),
+      connections_(connections_per_address),
+      transport_(worker, connections_, {}),
+      layer_(worker, transport_, index_, layer_options(timers)) {
+  transport_.deliver_to(layer_);
+  layer_.on_request(
+      [this](std::shared_ptr<sip::ServerTransaction> transaction) { request_in(std::move(transaction)); });
+}
+
+Handset& Host::add(ipsec::Kernel* kernel, Sim sim, HandsetOptions options, EventSink sink) {
+  handsets_.push_back(
+      std::make_unique<Handset>(worker_, layer_, kernel, *this, std::move(sim), std::move(options), std::move(sink)));
+  Handset* handset = handsets_.back().get();
+  const HandsetOptions& taken = handset->options();
+  by_imsi_[taken.who.imsi] = handset;
+  for (uint16_t port : {taken.port, taken.server_port}) {
+    auto [at, fresh] = by_endpoint_.try_emplace({taken.address, port}, handset);
+    if (!fresh) at->second = nullptr;
+  }
+  return *handset;
+}
+
+absl::Status Host::open(sip::Protocol protocol, const Endpoint& local) {
+  std::string name = std::string(sip::protocol_text(protocol)) + local.text();
+  if (open_.contains(name)) return absl::OkStatus();
+  absl::StatusOr<Endpoint> bound = transport_.listen(protocol, local, true);
+  if (!bound.ok()) return bound.status();
+  open_.insert(std::move(name));
+  return absl::OkStatus();
+}
+
+Handset* Host::find(const sip::ServerTransaction& transaction) {
+  auto endpoint = by_endpoint_.find(transaction.flow().local);
+  if (endpoint != by_endpoint_.end() && endpoint->second) return endpoint->second;
+  absl::StatusOr<sip::Uri> uri = sip::Uri::parse(transaction.request().request_uri());
+  if (!uri.ok()) return nullptr;
+  auto imsi = by_imsi_.find(std::string(uri->user));
+  return imsi == by_imsi_.end() ? nullptr : imsi->second;
+}
+
+void Host::request_in(std::shared_ptr<sip::ServerTransaction> transaction) {
+  Handset* handset = find(*transaction);
+  if (!handset) return transaction->reject(404);
+  handset->request_in(std::move(transaction));
+}
+
+}  // namespace lapwing::labue

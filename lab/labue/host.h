@@ -1,0 +1,48 @@
+// The machine that handsets live on: one worker, one transport, one transaction layer for all of them. Requests from
+// the network find their handset by the address and port they came to; where several share these, by the user part of
+// the Request-URI, which is then the IMSI.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "common/sip/socket_transport.h"
+#include "common/sip/transaction_layer.h"
+#include "lab/labue/handset.h"
+
+namespace lapwing::labue {
+
+class Host final : public Ports {
+ public:
+  // timers: toward the network, for answers to its requests too.
+  Host(Worker& worker, sip::TimerValues timers);
+
+  // kernel: null without IPsec. The handset lives as long as the host.
+  Handset& add(ipsec::Kernel* kernel, Sim sim, HandsetOptions options, EventSink sink);
+  size_t size() const { return handsets_.size(); }
+  Handset& at(size_t index) { return *handsets_[index]; }
+
+  absl::Status open(sip::Protocol protocol, const Endpoint& local) override;
+  void reset(const sip::Flow& flow) override { transport_.reset(flow); }
+  // Closes all sockets; on the worker, before it stops.
+  void close() { transport_.close(); }
+  sip::TransactionLayer& layer() { return layer_; }
+
+ private:
+  void request_in(std::shared_ptr<sip::ServerTransaction> transaction);
+  Handset* find(const sip::ServerTransaction& transaction);
+
+  Worker& worker_;
+  sip::ConnectionIndex connections_;
+  sip::SocketTransport transport_;
+  sip::TransactionIndex index_;
+  sip::TransactionLayer layer_;
+  absl::flat_hash_set<std::string> open_;
+  std::vector<std::unique_ptr<Handset>> handsets_;
+  absl::flat_hash_map<Endpoint, Handset*> by_endpoint_;  // null: several
+  absl::flat_hash_map<std::string, Handset*> by_imsi_;
+};
+
+}  // namespace lapwing::labue

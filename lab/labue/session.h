@@ -1,0 +1,57 @@
+// What `labue register` and `labue run` do with one handset: register, subscribe, and then the actions of the command
+// line or of standard input, one after the other.
+//
+//   register | reregister | deregister | deregister-all | subscribe | wait[:SECONDS] | quit
+//
+// With actions from standard input the registration is refreshed when it is due (TS 24.229 section 5.1.1.4.1), and a
+// handset that registered leaves with a de-registration.
+#pragma once
+
+#include <asio/posix/stream_descriptor.hpp>
+#include <asio/signal_set.hpp>
+#include <asio/streambuf.hpp>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/runtime/one_shot.h"
+#include "lab/labue/handset.h"
+
+namespace lapwing::labue {
+
+bool is_action(std::string_view text);
+// When to refresh: 600 s before the end of more than 1200 s, else at half of it.
+Duration refresh_after(uint32_t granted_s);
+
+class Session {
+ public:
+  // actions: before any that come from standard input.
+  Session(Worker& worker, Handset& handset, std::vector<std::string> actions);
+
+  // Runs the actions until one fails.
+  Task<void> run_actions();
+  // Then those of standard input, whatever becomes of them, until its end, "quit" or a signal to stop.
+  Task<void> run_console();
+
+  // Of the last procedure.
+  const Outcome& outcome() const { return outcome_; }
+
+ private:
+  Task<void> act(std::string action);
+  void read_line();
+  void await_signal();
+  void push(std::string action);
+  Task<std::string> next_action();
+
+  Worker& worker_;
+  Handset& handset_;
+  std::deque<std::string> actions_;
+  Outcome outcome_;
+  asio::posix::stream_descriptor input_;
+  asio::streambuf line_;
+  asio::signal_set signals_;
+  std::optional<OneShot<bool>::Sink> wake_;
+};
+
+}  // namespace lapwing::labue

@@ -1,0 +1,115 @@
+#include "lab/labue/settings.h"
+
+#include "absl/strings/str_format.h"
+#include "common/runtime/values.h"
+
+namespace lapwing::labue {
+namespace {
+
+absl::StatusOr<sip::Protocol> protocol_of(std::string_view option, std::string_view text) {
+  if (text == "udp") return sip::Protocol::udp;
+  if (text == "tcp") return sip::Protocol::tcp;
+  return absl::InvalidArgumentError(absl::StrFormat("%s: write udp or tcp", option));
+}
+
+}  // namespace
+
+std::vector<ipsec::Algorithms> default_algorithms() {
+  std::vector<ipsec::Algorithms> all;
+  for (ipsec::Integrity integrity : {ipsec::Integrity::hmac_sha1_96, ipsec::Integrity::hmac_md5_96}) {
+    for (ipsec::Encryption encryption :
+         {ipsec::Encryption::aes_cbc, ipsec::Encryption::des_ede3_cbc, ipsec::Encryption::null}) {
+      all.push_back({integrity, encryption});
+    }
+  }
+  return all;
+}
+
+absl::StatusOr<std::vector<ipsec::Algorithms>> algorithms_of(const Settings& settings) {
+  if (settings.algorithms.empty()) return default_algorithms();
+  std::vector<ipsec::Algorithms> all;
+  std::string_view rest = settings.algorithms;
+  while (!rest.empty()) {
+    absl::StatusOr<ipsec::Algorithms> one = ipsec::algorithms_from(sip::take_list_value(rest));
+    if (!one.ok()) return one.status();
+    all.push_back(*one);
+  }
+  return all;
+}
+
+absl::StatusOr<sip::TimerValues> timers_of(const Settings& settings) {
+  absl::StatusOr<Duration> t1 = duration_from(settings.t1);
+  if (!t1.ok()) return absl::InvalidArgumentError("--t1: " + std::string(t1.status().message()));
+  if (*t1 <= Duration::zero()) return absl::InvalidArgumentError("--t1: write a time above 0");
+  // In the proportion of TS 24.229 table 7.7.1: 2, 16 and 17 s.
+  return sip::TimerValues{*t1, *t1 * 8, *t1 * 17 / 2, *t1 * 64};
+}
+
+absl::StatusOr<int> mnc_digits_of(const std::string& plmn) {
+  absl::Status good = check_format("plmn", plmn);
+  if (!good.ok()) return absl::InvalidArgumentError("--plmn: " + std::string(good.message()));
+  return static_cast<int>(plmn.size() - plmn.find('/') - 1);
+}
+
+absl::StatusOr<HandsetOptions> options_of(const Settings& settings, std::string_view imsi, int mnc_digits,
+                                          const asio::ip::address& address) {
+  HandsetOptions options;
+  if (imsi.size() < 6) return absl::InvalidArgumentError("an IMSI is 6 to 15 digits, MCC and MNC first");
+  std::string domain = settings.domain.empty() ? domain_of(imsi, mnc_digits) : settings.domain;
+  options.who = Identity::with_domain(imsi, domain);
+  options.address = address;
+  absl::StatusOr<Endpoint> pcscf = endpoint_from(settings.pcscf);
+  if (!pcscf.ok()) return absl::InvalidArgumentError("--pcscf: " + std::string(pcscf.status().message()));
+  options.pcscf = *pcscf;
+  if (pcscf->address.is_v4() != address.is_v4()) {
+    return absl::InvalidArgumentError("--address and --pcscf are of different IP versions");
+  }
+  options.port = settings.port;
+  options.server_port = settings.server_port;
+  options.client_ports = settings.client_ports;
+  if (options.client_ports.empty()) return absl::InvalidArgumentError("--client-ports: at least one");
+
+  absl::StatusOr<sip::Protocol> first = protocol_of("--first", settings.first);
+  absl::StatusOr<sip::Protocol> second = protocol_of("--protected", settings.protected_);
+  absl::StatusOr<sip::Protocol> other =
+      protocol_of("--requests", settings.requests.empty() ? "udp" : std::string_view(settings.requests));
+  for (const auto* one : {&first, &second, &other}) {
+    if (!one->ok()) return one->status();
+  }
+  options.first = *first;
+  options.protected_register = *second;
+  options.protected_other = *other;
+
+  absl::StatusOr<std::vector<ipsec::Algorithms>> algorithms = algorithms_of(settings);
+  if (!algorithms.ok()) return algorithms.status();
+  options.algorithms = std::move(*algorithms);
+  absl::StatusOr<sip::TimerValues> timers = timers_of(settings);
+  if (!timers.ok()) return timers.status();
+  options.timers = *timers;
+  options.expires = settings.expires;
+
+  std::optional<Misbehave> misbehave = misbehave_from(settings.misbehave);
+  if (!misbehave) {
+    return absl::InvalidArgumentError(absl::StrFormat("--misbehave: write one of %s", all_misbehaviours()));
+  }
+  options.misbehave = *misbehave;
+  bool spoofs = *misbehave == Misbehave::spoof || *misbehave == Misbehave::spoof_answer;
+  if (spoofs && settings.spoof_imsi.empty()) {
+    return absl::InvalidArgumentError("--misbehave spoof needs --spoof-imsi, whom to claim to be");
+  }
+  if (spoofs) options.other = Identity::with_domain(settings.spoof_imsi, domain);
+  return options;
+}
+
+asio::ip::address address_after(const asio::ip::address& first, uint64_t number) {
+  if (first.is_v4()) return asio::ip::address_v4(static_cast<uint32_t>(first.to_v4().to_uint() + number));
+  auto bytes = first.to_v6().to_bytes();
+  for (size_t i = bytes.size(); i-- > 8 && number > 0;) {
+    number += bytes[i];
+    bytes[i] = static_cast<unsigned char>(number & 0xff);
+    number >>= 8;
+  }
+  return asio::ip::address_v6(bytes);
+}
+
+}  // namespace lapwing::labue
