@@ -103,12 +103,15 @@ inline const char* find_control(const char* at, const char* end) {
 
 // The first colon in [at, end), or end. For header names, which are too short for memchr to pay.
 inline const char* find_colon(const char* at, const char* end) {
-  while (end - at >= 8) {
-    uint64_t word = load8(at) ^ (kOnes * ':');
-    uint64_t hits = (word - kOnes) & ~word & kHigh;
-    if (hits != 0) return at + first_byte(hits);
-    at += 8;
+#if defined(__SSE2__)
+  const __m128i colon = _mm_set1_epi8(':');
+  while (end - at >= 16) {
+    __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    int hits = _mm_movemask_epi8(_mm_cmpeq_epi8(block, colon));
+    if (hits != 0) return at + std::countr_zero(static_cast<unsigned>(hits));
+    at += 16;
   }
+#endif
   while (at < end && *at != ':') ++at;
   return at;
 }

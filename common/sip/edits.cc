@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 #include <list>
 
 #include "absl/container/inlined_vector.h"
@@ -14,18 +15,17 @@ namespace lapwing::sip {
 // arrays, so that finding a header is a memchr and putting one in moves a few bytes.
 class Edits::Rows {
  public:
-  explicit Rows(const Message& message) : message_(message), old_(message.rows()) {
-    ids_.reserve(old_.size() + 16);
-    order_.reserve(old_.size() + 16);
-    for (size_t i = 0; i < old_.size(); ++i) {
-      ids_.push_back(static_cast<uint8_t>(old_[i].id));
-      order_.push_back(static_cast<uint32_t>(i));
+  explicit Rows(const Message& message) : message_(message), old_(message.rows()), size_(old_.size()) {
+    grow();
+    for (size_t i = 0; i < size_; ++i) {
+      ids_[i] = static_cast<uint8_t>(old_[i].id);
+      order_[i] = static_cast<uint32_t>(i);
     }
   }
 
   static constexpr size_t kNone = static_cast<size_t>(-1);
 
-  size_t size() const { return ids_.size(); }
+  size_t size() const { return size_; }
   HeaderId id(size_t at) const { return static_cast<HeaderId>(ids_[at]); }
   // The row as it came; nullptr when an edit wrote it.
   const HeaderRow* untouched(size_t at) const { return order_[at] < old_.size() ? &old_[order_[at]] : nullptr; }
@@ -39,27 +39,32 @@ class Edits::Rows {
   }
 
   size_t find(HeaderId id, size_t from = 0) const {
-    if (from >= ids_.size()) return kNone;
-    const void* hit = std::memchr(ids_.data() + from, static_cast<int>(id), ids_.size() - from);
+    if (from >= size_) return kNone;
+    const void* hit = std::memchr(ids_.data() + from, static_cast<int>(id), size_ - from);
     return hit == nullptr ? kNone : static_cast<size_t>(static_cast<const uint8_t*>(hit) - ids_.data());
   }
   size_t find_last(HeaderId id) const {
-    for (size_t at = ids_.size(); at-- > 0;) {
+    for (size_t at = size_; at-- > 0;) {
       if (ids_[at] == static_cast<uint8_t>(id)) return at;
     }
     return kNone;
   }
 
   void insert(size_t at, HeaderId id, std::string_view name, std::string_view value) {
-    ids_.insert(ids_.begin() + static_cast<ptrdiff_t>(at), static_cast<uint8_t>(id));
-    order_.insert(order_.begin() + static_cast<ptrdiff_t>(at), add_fresh(name, value));
+    if (size_ == ids_.size()) grow();
+    std::memmove(&ids_[at] + 1, &ids_[at], size_ - at);
+    std::memmove(&order_[at] + 1, &order_[at], (size_ - at) * sizeof order_[0]);
+    ids_[at] = static_cast<uint8_t>(id);
+    order_[at] = add_fresh(name, value);
+    ++size_;
   }
   void insert(size_t at, HeaderId id, std::string_view value) { insert(at, id, header_name(id), value); }
   void replace(size_t at, std::string_view value) { order_[at] = add_fresh(header_name(id(at)), value); }
   void replace_owned(size_t at, std::string value) { replace(at, owned_.emplace_back(std::move(value))); }
   void erase(size_t at) {
-    ids_.erase(ids_.begin() + static_cast<ptrdiff_t>(at));
-    order_.erase(order_.begin() + static_cast<ptrdiff_t>(at));
+    --size_;
+    std::memmove(&ids_[at], &ids_[at] + 1, size_ - at);
+    std::memmove(&order_[at], &order_[at] + 1, (size_ - at) * sizeof order_[0]);
   }
   void erase_all(HeaderId id, size_t from = 0) {
     while ((from = find(id, from)) != kNone) erase(from);
@@ -90,6 +95,10 @@ class Edits::Rows {
   struct Fresh {
     std::string_view name, value;
   };
+  void grow() {
+    ids_.resize(size_ + 16);
+    order_.resize(size_ + 16);
+  }
   uint32_t add_fresh(std::string_view name, std::string_view value) {
     fresh_.push_back({name, value});
     return static_cast<uint32_t>(old_.size() + fresh_.size() - 1);
@@ -97,8 +106,9 @@ class Edits::Rows {
 
   const Message& message_;
   std::span<const HeaderRow> old_;
-  absl::InlinedVector<uint8_t, 64> ids_;
-  absl::InlinedVector<uint32_t, 64> order_;
+  size_t size_;
+  absl::InlinedVector<uint8_t, 64> ids_;     // the first size_ of them
+  absl::InlinedVector<uint32_t, 64> order_;  // under old_.size(): a row as it came; from there on: one of fresh_
   absl::InlinedVector<Fresh, 16> fresh_;
   std::list<std::string> owned_;
 };
@@ -168,9 +178,15 @@ bool says(std::string_view length, size_t size) {
 
 void Edits::add(Kind kind, HeaderId id, std::string name, std::string value, int code) {
   if (edits_.capacity() == 0) edits_.reserve(12);
-  require_clean(name, "header name");
-  if (kind != Kind::body) require_clean(value, "header value");
-  edits_.push_back({kind, id, std::move(name), std::move(value), code});
+  if (!name.empty()) {
+    kind == Kind::body ? require_clean(name, "Content-Type") : require_line(name, "header name");
+  }
+  if (kind == Kind::request_uri || kind == Kind::status) {
+    require_line(value, "start line");
+  } else if (kind != Kind::body && !value.empty()) {
+    require_clean(value, "header value");
+  }
+  edits_.emplace_back(kind, id, std::move(name), std::move(value), code);
 }
 
 void Edits::request_uri(std::string uri) {

@@ -11,7 +11,7 @@
 //
 // Values are written as given, with folds turned into single spaces: take them from parsed input or from quote(). A CR or
 // LF that is no fold, or a NUL that is not escaped by a backslash, is a broken invariant (the program stops), since it
-// would let one header forge another; a message that parsed has none.
+// would let one header forge another; a message that parsed has none. Names, URIs and phrases may hold no CR, LF, NUL.
 #pragma once
 
 #include <string>

@@ -1,6 +1,5 @@
 // Message::parse: one pass over the header part that finds line ends and bad bytes together, then a few checks on the
 // rows that everything else relies on.
-#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -10,11 +9,15 @@
 namespace lapwing::sip {
 namespace {
 
-// Digits only; nullopt on anything else or beyond 64 bits.
+// Digits only; nullopt on anything else. What does not fit into 64 bits is the largest number.
 std::optional<uint64_t> number(std::string_view text) {
+  if (text.empty()) return std::nullopt;
   uint64_t value = 0;
-  auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || stop != text.data() + text.size()) return std::nullopt;
+  for (char c : text) {
+    if (!chars::digit(c)) return std::nullopt;
+    uint64_t next = value * 10 + static_cast<uint64_t>(c - '0');
+    value = value > UINT64_MAX / 10 - 1 ? UINT64_MAX : next;
+  }
   return value;
 }
 
@@ -113,7 +116,7 @@ class MessageParser {
   uint32_t offset(const char* at) const { return static_cast<uint32_t>(at - begin_); }
 
   // The line at `at`, with the folded lines after it when `folds`.
-  Line line(const char* at, bool folds) {
+  [[gnu::always_inline]] inline Line line(const char* at, bool folds) {
     Line line;
     for (;;) {
       at = chars::find_control(at, end_);
@@ -223,7 +226,7 @@ class MessageParser {
     }
   }
 
-  void add_row(const char* at, const Line& line) {
+  [[gnu::always_inline]] inline void add_row(const char* at, const Line& line) {
     if (line.next - at > limits_.row) fail(400, "header row over the size limit");
     const char* colon = chars::find_colon(at, line.end);
     const char* name_end = colon;

@@ -8,6 +8,8 @@ namespace lapwing::sip {
 
 // Stops the program unless the text may stand in a header (see edits.h); `what` names it in the last words.
 void require_clean(std::string_view text, std::string_view what);
+// The same for what is no header value: names, URIs, reason phrases. No folds either.
+void require_line(std::string_view text, std::string_view what);
 // The value, unfolded.
 void append_value(std::string& out, std::string_view value);
 // "Name: value CRLF".

@@ -43,26 +43,26 @@ void copy_first(std::string& out, const Message& from, HeaderId id) {
   if (const HeaderRow* row = from.first(id); row != nullptr) append_row(out, header_name(id), from.value(*row));
 }
 
+[[noreturn]] void stop(std::string_view what) {
+  std::fprintf(stderr, "a CR, LF or NUL in an outgoing %.*s\n", static_cast<int>(what.size()), what.data());
+  std::abort();
+}
+
 }  // namespace
 
 void require_clean(std::string_view text, std::string_view what) {
   const char* at = text.data();
   const char* end = at + text.size();
   while ((at = chars::find_control(at, end)) != end) {
-    bool bad = false;
-    if (*at == '\r') {
-      bad = at + 1 == end || at[1] != '\n';
-    } else if (*at == '\n') {
-      bad = at + 1 == end || !chars::blank(at[1]);
-    } else if (*at == '\0') {
-      bad = at == text.data() || at[-1] != '\\';
-    }
-    if (bad) {
-      std::fprintf(stderr, "a CR, LF or NUL in an outgoing %.*s\n", static_cast<int>(what.size()), what.data());
-      std::abort();
-    }
+    if (*at == '\r' && (at + 1 == end || at[1] != '\n')) stop(what);
+    if (*at == '\n' && (at + 1 == end || !chars::blank(at[1]))) stop(what);
+    if (*at == '\0' && (at == text.data() || at[-1] != '\\')) stop(what);
     ++at;
   }
+}
+
+void require_line(std::string_view text, std::string_view what) {
+  if (text.find_first_of(std::string_view("\r\n\0", 3)) != std::string_view::npos) stop(what);
 }
 
 void append_value(std::string& out, std::string_view value) {
@@ -92,8 +92,8 @@ void append_status_line(std::string& out, int code, std::string_view reason) {
 }
 
 Writer Writer::request(std::string_view method, std::string_view uri) {
-  require_clean(method, "method");
-  require_clean(uri, "Request-URI");
+  require_line(method, "method");
+  require_line(uri, "Request-URI");
   Writer writer;
   writer.out_.reserve(1024);
   writer.out_.append(method).append(" ").append(uri).append(" SIP/2.0\r\n");
@@ -101,7 +101,7 @@ Writer Writer::request(std::string_view method, std::string_view uri) {
 }
 
 Writer Writer::response(int code, std::string_view reason) {
-  require_clean(reason, "reason phrase");
+  require_line(reason, "reason phrase");
   Writer writer;
   writer.out_.reserve(1024);
   append_status_line(writer.out_, code, reason);
@@ -113,7 +113,7 @@ Writer& Writer::add(HeaderId id, std::string_view value) {
 }
 
 Writer& Writer::add(std::string_view name, std::string_view value) {
-  require_clean(name, "header name");
+  require_line(name, "header name");
   require_clean(value, name);
   append_row(out_, name, value);
   return *this;
@@ -134,7 +134,7 @@ Writer response_to(const Message& request, int code, std::string_view reason, st
   copy_first(rows, request, HeaderId::from);
   copy_first(rows, request, HeaderId::to);
   if (code != 100 && !to_tag.empty() && !has_tag(request.header(HeaderId::to))) {
-    require_clean(to_tag, "To tag");
+    require_line(to_tag, "To tag");
     rows.resize(rows.size() - 2);
     rows.append(";tag=").append(to_tag).append("\r\n");
   }

@@ -176,6 +176,8 @@ TEST(EditsDeathTest, when_a_value_would_forge_a_header_then_the_program_stops) {
   EXPECT_DEATH(edits.append("X-A\r\nVia", "v"), "CR, LF or NUL");
   EXPECT_DEATH(edits.set(HeaderId::subject, std::string("a\0b", 3)), "CR, LF or NUL");
   EXPECT_DEATH(edits.request_uri("sip:a SIP/2.0\r\nVia: evil"), "CR, LF or NUL");
+  EXPECT_DEATH(edits.request_uri("sip:a\r\n b"), "CR, LF or NUL") << "a start line has no folds";
+  EXPECT_DEATH(edits.status(200, "O\r\n K"), "CR, LF or NUL");
   EXPECT_DEATH(edits.body("a/b\r\nVia: evil", "x"), "CR, LF or NUL");
   EXPECT_DEATH(Writer::response(200, "OK\r\nVia: evil"), "CR, LF or NUL");
   EXPECT_DEATH(response_to(message(), 200, "OK", "t\r\nVia: evil"), "CR, LF or NUL");
