@@ -467,6 +467,19 @@ class Lifetime(KernelTest):
             self.assertTrue(udp(flow), flow)
         self.assertTrue(tcp(sa_set.flows()[0]))
 
+    def test_when_the_kernel_does_not_answer_in_time_then_nothing_of_the_set_stays(self):
+        self.install(Set('short', ue=UE2[4], base=5000), lifetime=1, ue=False)
+        self.pcscf.do('stall', 2600)
+        self.pcscf.expired.get(timeout=10)
+        late = Set('late').define(self.pcscf)
+        began = time.monotonic()
+        self.assertIn('DEADLINE_EXCEEDED', self.pcscf.ask('install', 'late', 60)[0][1])
+        self.assertLess(time.monotonic() - began, 2.5)
+        self.pcscf.do('remove', 'late')
+        self.assertEqual([key for key in self.pcscf.list() if key[0] < 5000], [])
+        self.pcscf.do('install', 'late', 60)
+        self.assertEqual(self.pcscf.list()[late.spi_ps, PCSCF[4]]['spi'], late.spi_ps)
+
     def test_when_expire_events_are_lost_then_told_all_the_same(self):
         self.pcscf.do('clear')
         self.pcscf.close()

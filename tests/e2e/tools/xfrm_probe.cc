@@ -8,10 +8,12 @@
 //   remove NAME
 //   list            a line "sa SOURCE SPORT DESTINATION DPORT SPI PACKETS REPLAY INTEGRITY EXPIRES ALGORITHMS" for each
 //   time NAME N     installs and removes the set N times; "ok MICROSECONDS" for one installation and removal
+//   stall MS        the next expiry keeps the netlink thread busy for so long
 //   clear
 //
 // Expiries come as lines "expired DESTINATION SPI hard|soft" at any time.
 // usage: xfrm_probe REQID [loose] [EVENT_BUFFER_BYTES]
+#include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <future>
@@ -86,10 +88,11 @@ Task<void> deliver(Task<T> task, std::promise<T>* to) {
 class Probe {
  public:
   explicit Probe(const NetlinkKernel::Options& options) : kernel_(options) {
-    kernel_.on_expire([](KernelExpiry expiry) {
+    kernel_.on_expire([this](KernelExpiry expiry) {
       std::ostringstream line;
       line << "expired " << expiry.destination << ' ' << expiry.spi.value << (expiry.hard ? " hard" : " soft");
       say(line.str());
+      std::this_thread::sleep_for(std::chrono::milliseconds(stall_ms_.exchange(0)));
     });
     pool_.start();
   }
@@ -102,6 +105,10 @@ class Probe {
       return "ok";
     }
     if (command == "list") return list();
+    if (command == "stall") {
+      stall_ms_ = std::stoi(word.at(1));
+      return "ok";
+    }
     if (command == "set") {
       sets_.insert_or_assign(word.at(1), set_from(word));
       return "ok";
@@ -170,6 +177,7 @@ class Probe {
     return "ok " + std::to_string(passed.count() / times);
   }
 
+  std::atomic<int> stall_ms_ = 0;
   SystemClock clock_;
   WorkerPool pool_{1, clock_};
   NetlinkKernel kernel_;
