@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "common/runtime/log.h"
-#include "common/sip/headers.h"
+#include "common/sip/validate.h"
 #include "pcscf/procedures/register.h"
 #include "pcscf/procedures/relay.h"
 
@@ -13,15 +13,8 @@ namespace {
 
 using sip::HeaderId;
 
-// RFC 3261 section 16.3 step 5: option tags that a proxy must know.
-std::string unsupported(const sip::Message& request) {
-  std::string unknown;
-  for (std::string_view tag : request.values(HeaderId::proxy_require)) {
-    if (tag.empty() || sip::equals_ignoring_case(tag, "sec-agree") || sip::equals_ignoring_case(tag, "path")) continue;
-    unknown += (unknown.empty() ? "" : ", ") + std::string(tag);
-  }
-  return unknown;
-}
+// Option tags that may stand in Proxy-Require (RFC 3261 section 16.3).
+constexpr std::string_view known_options[] = {"sec-agree", "path"};
 
 }  // namespace
 
@@ -45,11 +38,10 @@ std::string Core::route_uri(const Handset& handset) const {
 void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
   const sip::Message& request = transaction->request();
   const sip::Flow& flow = transaction->flow();
-  std::string unknown = unsupported(request);
-  if (!unknown.empty()) {
-    sip::Writer bad = transaction->response(420);
-    bad.add(HeaderId::unsupported, unknown);
-    return transaction->respond(420, std::move(bad).finish());
+  if (sip::Verdict verdict = sip::check_forwarding(request, known_options); !verdict.ok()) {
+    sip::Writer no = transaction->response(verdict.status);
+    if (!verdict.unsupported.empty()) no.add(HeaderId::unsupported, verdict.unsupported);
+    return transaction->respond(verdict.status, std::move(no).finish());
   }
   if (core.on_core_side(flow)) {
     if (!core.trusts(flow.remote.address)) {

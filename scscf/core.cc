@@ -1,6 +1,7 @@
 #include "scscf/core.h"
 
 #include "common/sip/headers.h"
+#include "common/sip/validate.h"
 #include "scscf/procedures/interrogate.h"
 #include "scscf/procedures/register.h"
 #include "scscf/procedures/subscribe_reg.h"
@@ -10,18 +11,8 @@ namespace {
 
 using sip::HeaderId;
 
-constexpr std::string_view supported_tags[] = {"path", "gruu", "outbound", "sec-agree"};
-
-// RFC 3261 section 8.2.2.3: option tags that the request requires of us and that we do not know.
-std::string unsupported(const sip::Message& request, HeaderId header) {
-  std::string unknown;
-  for (std::string_view tag : request.values(header)) {
-    bool known = tag.empty();
-    for (std::string_view ours : supported_tags) known = known || sip::equals_ignoring_case(tag, ours);
-    if (!known) unknown += (unknown.empty() ? "" : ", ") + std::string(tag);
-  }
-  return unknown;
-}
+// Option tags that may stand in Require (RFC 3261 section 8.2.2.3).
+constexpr std::string_view known_options[] = {"path", "gruu", "outbound", "sec-agree"};
 
 // Is the Request-URI our own S-CSCF name, as an I-CSCF that chose us writes it (TS 24.229 section 5.3.1.2)?
 bool names_us(const Core& core, const sip::Message& request) {
@@ -62,7 +53,7 @@ void reply(sip::ServerTransaction& transaction, const Outcome& outcome) {
 
 void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
   const sip::Message& request = transaction->request();
-  std::string unknown = unsupported(request, HeaderId::require);
+  std::string unknown = sip::unsupported_options(request, HeaderId::require, known_options);
   if (!unknown.empty() && request.method() != sip::Method::cancel) {
     sip::Writer bad = transaction->response(420);
     bad.add(HeaderId::unsupported, unknown);

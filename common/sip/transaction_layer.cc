@@ -205,11 +205,11 @@ void TransactionLayer::refuse(const Message& request, const Flow& flow, int code
 
 void TransactionLayer::request_in(Message message, const Flow& flow) {
   ++counters_.requests;
-  RequestVerdict verdict = validate_request(message, options_.limits);
+  Verdict verdict = validate_request(message);
   auto top = Via::parse(message.values(HeaderId::via).front());
-  if (verdict.status != 0 || !top.ok()) {
+  if (!verdict.ok() || !top.ok()) {
     ++counters_.malformed;
-    int code = verdict.status != 0 ? verdict.status : 400;
+    int code = verdict.ok() ? 400 : verdict.status;
     if (message.method() != Method::ack) refuse(message, flow, code, verdict.why);
     return;
   }
@@ -354,7 +354,7 @@ void TransactionLayer::response_in(Message message, const Flow& flow) {
   auto top = Via::parse(message.values(HeaderId::via).front());
   auto cseq = CSeq::parse(message.header(HeaderId::cseq));
   std::optional<uint32_t> owner = top.ok() ? worker_in(top->branch()) : std::nullopt;
-  if (!owner || !cseq.ok()) {
+  if (!owner || !cseq.ok() || !validate_response(message).ok()) {
     ++counters_.stray_responses;
     return;
   }

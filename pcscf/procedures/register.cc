@@ -6,6 +6,7 @@
 #include "common/runtime/ids.h"
 #include "common/runtime/log.h"
 #include "common/sip/headers.h"
+#include "common/sip/validate.h"
 #include "pcscf/header_policy.h"
 #include "pcscf/procedures/security_agreement.h"
 #include "pcscf/procedures/subscribe_reg.h"
@@ -53,13 +54,12 @@ std::string marked(std::string_view value, bool is_protected) {
 }
 
 // TS 24.229 section 5.2.2.1: the REGISTER as it goes to the core.
-std::string toward_core(const Core& core, const sip::Message& request, const Attempt& attempt, uint32_t hops,
-                        std::string_view via) {
+std::string toward_core(const Core& core, const sip::Message& request, const Attempt& attempt, std::string_view via) {
   sip::Edits edits;
   strip_from_handset(edits, request);
   if (request.has(HeaderId::route)) edits.remove(HeaderId::route);
   edits.prepend(HeaderId::via, std::string(via));
-  edits.set(HeaderId::max_forwards, std::to_string(hops - 1));
+  edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(request) - 1));
   edits.remove_token(HeaderId::require, "sec-agree");
   edits.remove_token(HeaderId::proxy_require, "sec-agree");
   edits.prepend(HeaderId::path, core.route_uri(*attempt.handset));
@@ -392,15 +392,13 @@ Task<void> register_(Core& core, Site& site, TransactionPtr transaction) {
   }
 
   const sip::Message& request = transaction->request();
-  uint32_t hops = sip::parse_seconds(request.header(HeaderId::max_forwards)).value_or(70);
-  if (hops == 0) co_return transaction->reject(483);
   sip::ClientRequest forwarded;
   forwarded.method = sip::Method::register_;
   forwarded.branch = site.transactions.new_branch();
   forwarded.flow = core.settings.entry;
   forwarded.timers = core.settings.core_timers;
   std::string via = sip::TransactionLayer::via(forwarded.flow.protocol, core.settings.mw.text(), forwarded.branch);
-  forwarded.wire = toward_core(core, request, attempt, hops, via);
+  forwarded.wire = toward_core(core, request, attempt, via);
   sip::Answer answer = co_await site.transactions.request(std::move(forwarded));
 
   if (!answer.response) {

@@ -6,6 +6,7 @@
 #include "common/runtime/ids.h"
 #include "common/sip/headers.h"
 #include "common/sip/next_hop.h"
+#include "common/sip/validate.h"
 #include "pcscf/header_policy.h"
 #include "pcscf/procedures/subscribe_reg.h"
 #include "pcscf/sa_sets.h"
@@ -108,15 +109,6 @@ void set_routes(sip::Edits& edits, const sip::Message& request, const std::vecto
   for (const std::string& hop : routes) edits.append(HeaderId::route, hop);
 }
 
-std::optional<uint32_t> hops_left(const TransactionPtr& transaction) {
-  uint32_t hops = sip::parse_seconds(transaction->request().header(HeaderId::max_forwards)).value_or(70);
-  if (hops == 0) {
-    transaction->reject(483);
-    return std::nullopt;
-  }
-  return hops - 1;
-}
-
 void relay_answer(const TransactionPtr& transaction, const sip::Answer& answer, bool to_handset) {
   if (!answer.response) {
     // RFC 4320 section 4.1: a non-INVITE request that was not answered in time is not answered at all.
@@ -144,8 +136,6 @@ Task<void> from_handset(Core& core, Site& site, TransactionPtr transaction) {
   if (!sender) co_return transaction->reject(403, "Not Registered Here");
   if (sender->entry) transaction->reply_by(reply_flow(*sender->entry, transaction->flow()));
   if (request.method() == sip::Method::invite) co_return transaction->reject(501);
-  std::optional<uint32_t> hops = hops_left(transaction);
-  if (!hops) co_return;
   // The handset uses its new set for more than registering: ours go on it too from now on.
   if (sender->entry) switch_to(core, site, sender->handset, sender->entry->id);
 
@@ -175,7 +165,7 @@ Task<void> from_handset(Core& core, Site& site, TransactionPtr transaction) {
   forwarded.flow = *flow;
   edits.remove_token(HeaderId::require, "sec-agree");
   edits.remove_token(HeaderId::proxy_require, "sec-agree");
-  edits.set(HeaderId::max_forwards, std::to_string(*hops));
+  edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(request) - 1));
   edits.append(HeaderId::p_charging_vector,
                absl::StrFormat("icid-value=%s;icid-generated-at=%s;orig-ioi=%s", random_hex(32), core.settings.name,
                                sip::quote(core.settings.home_domain)));
@@ -195,8 +185,6 @@ Task<void> to_handset(Core& core, Site& site, TransactionPtr transaction) {
   std::shared_ptr<Handset> handset = core.handsets.by_token(routes.token);
   if (!handset) co_return transaction->reject(404, "No Such Handset");
   if (request.method() == sip::Method::invite) co_return transaction->reject(501);
-  std::optional<uint32_t> hops = hops_left(transaction);
-  if (!hops) co_return;
 
   sip::ClientRequest forwarded;
   forwarded.method = request.method();
@@ -211,7 +199,7 @@ Task<void> to_handset(Core& core, Site& site, TransactionPtr transaction) {
   sip::Edits edits;
   strip_to_handset(edits, request);
   set_routes(edits, request, routes.rest);
-  edits.set(HeaderId::max_forwards, std::to_string(*hops));
+  edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(request) - 1));
   if (makes_dialog(request)) record_route(edits, core, *handset, *flow, false);
   bool is_protected = core.on_protected_port(*flow);
   if (is_protected && request.buffer().size() > datagram_limit) flow->protocol = sip::Protocol::tcp;

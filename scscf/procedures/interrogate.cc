@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "common/sip/headers.h"
+#include "common/sip/validate.h"
 #include "scscf/procedures/challenge.h"
 #include "scscf/procedures/register.h"
 #include "scscf/procedures/register_request.h"
@@ -96,6 +97,10 @@ Task<Chosen> ask_hss(Core& core, Site& site, RegisterRequest request, cx::UserAu
 // Forwards to another S-CSCF; true when its answer was relayed, false when another may be tried.
 Task<bool> forward(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction, OtherServer to,
                    bool may_reselect) {
+  if (sip::Verdict verdict = sip::check_forwarding(transaction->request(), {}); verdict.status == 483) {
+    transaction->reject(483);
+    co_return true;
+  }
   sip::ClientRequest request;
   request.method = sip::Method::register_;
   request.branch = site.transactions.new_branch();
@@ -106,12 +111,7 @@ Task<bool> forward(Core& core, Site& site, std::shared_ptr<sip::ServerTransactio
   edits.prepend(HeaderId::via,
                 sip::TransactionLayer::via(to.flow.protocol, core.settings.listen.front().text(), request.branch));
   const sip::Message& message = transaction->request();
-  uint32_t hops = sip::parse_seconds(message.header(HeaderId::max_forwards)).value_or(70);
-  if (hops == 0) {
-    transaction->reject(483);
-    co_return true;
-  }
-  edits.set(HeaderId::max_forwards, std::to_string(hops - 1));
+  edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(message) - 1));
   request.wire = edits.write(message);
   sip::Answer answer = co_await site.transactions.request(std::move(request));
   int code = answer.response ? answer.response->status() : 504;

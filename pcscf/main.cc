@@ -1,0 +1,189 @@
+// pcscf: the edge of the IMS core. Wires the parts together; the procedures are in procedures/.
+#include <thread>
+
+#include "common/control/control_server.h"
+#include "common/control/daemon.h"
+#include "common/runtime/config.h"
+#include "common/runtime/log.h"
+#include "common/sip/stack.h"
+#include "lapwing/v1/config.pb.h"
+#include "pcscf/core.h"
+#include "pcscf/ipsec/netlink_kernel.h"
+#include "pcscf/operator.h"
+#include "pcscf/sa_sets.h"
+
+namespace lapwing::pcscf {
+namespace {
+
+using config::duration;
+
+sip::Endpoint endpoint(const std::string& checked) {
+  return *endpoint_from(checked);
+}
+
+sip::TimerValues timers(const std::string& t1, const std::string& t2, const std::string& t4) {
+  return {duration(t1), duration(t2), duration(t4), std::max<Duration>(std::chrono::seconds(32), duration(t1) * 64)};
+}
+
+Settings settings_from(const v1::PcscfConfig& config) {
+  Settings s;
+  s.name = config.name();
+  s.home_domain = config.home_domain();
+  for (const std::string& listen : config.gm().listen()) s.gm.push_back(endpoint(listen));
+  s.ps.value = static_cast<uint16_t>(config.gm().protected_server_port());
+  for (uint32_t port : config.gm().protected_client_ports()) s.pc.push_back({static_cast<uint16_t>(port)});
+  s.mw = endpoint(config.mw().listen());
+  s.entry.protocol = config.mw().transport() == "tcp" ? sip::Protocol::tcp : sip::Protocol::udp;
+  s.entry.remote = endpoint(config.mw().entry());
+  s.entry.local = s.mw;
+  if (s.entry.protocol == sip::Protocol::tcp) s.entry.local.port = 0;
+  for (const std::string& network : config.mw().trusted()) s.trusted.push_back(*prefix_from(network));
+  const v1::Ipsec& ipsec = config.ipsec();
+  s.policy = ipsec.policy() == "required"   ? IpsecPolicy::required
+             : ipsec.policy() == "optional" ? IpsecPolicy::optional
+                                            : IpsecPolicy::off;
+  for (const std::string& pair : ipsec.algorithms()) s.algorithms.push_back(*ipsec::algorithms_from(pair));
+  s.reqid = ipsec.reqid();
+  s.await_auth = duration(ipsec.await_auth());
+  s.grace = duration(ipsec.grace());
+  s.expiry_margin = duration(ipsec.expiry_margin());
+  s.address_selectors = ipsec.selectors() == "address";
+  const v1::Timers& t = config.timers();
+  s.core_timers = timers(t.core_t1(), t.core_t2(), t.core_t4());
+  s.handset_timers = timers(t.handset_t1(), t.handset_t2(), t.handset_t4());
+  return s;
+}
+
+absl::Status check(const v1::PcscfConfig& config, const config::Locations& where) {
+  if (config.ipsec().spi_min() > config.ipsec().spi_max()) {
+    return where.error("ipsec.spi_min", "is above ipsec.spi_max");
+  }
+  for (int i = 0; i < config.ipsec().algorithms_size(); ++i) {
+    auto pair = ipsec::algorithms_from(config.ipsec().algorithms(i));
+    if (!pair.ok())
+      return where.error(absl::StrFormat("ipsec.algorithms[%d]", i), std::string(pair.status().message()));
+  }
+  if (config.gm().protected_client_ports_size() < 3) {
+    return where.error("gm.protected_client_ports", "give three ports at least: they alternate on re-registration");
+  }
+  for (int i = 0; i < config.gm().protected_client_ports_size(); ++i) {
+    if (config.gm().protected_client_ports(i) == config.gm().protected_server_port()) {
+      return where.error("gm.protected_client_ports", "holds the protected server port: they must differ");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status listen_all(sip::Stack& stack, const Settings& settings) {
+  auto both = [&](const sip::Endpoint& at) {
+    absl::Status status = stack.listen(sip::Protocol::udp, at);
+    return status.ok() ? stack.listen(sip::Protocol::tcp, at) : status;
+  };
+  if (absl::Status status = both(settings.mw); !status.ok()) return status;
+  for (const sip::Endpoint& gm : settings.gm) {
+    if (absl::Status status = both(gm); !status.ok()) return status;
+    if (settings.policy == IpsecPolicy::off) continue;
+    if (absl::Status status = both({gm.address, settings.ps.value}); !status.ok()) return status;
+    // Client ports: UDP for what we send; TCP connections are bound to them one by one.
+    for (ipsec::Port pc : settings.pc) {
+      if (absl::Status status = stack.listen(sip::Protocol::udp, {gm.address, pc.value}); !status.ok()) return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status prepare_kernel(ipsec::NetlinkKernel& kernel, const Settings& settings) {
+  if (settings.policy == IpsecPolicy::off) return absl::OkStatus();
+  std::vector<asio::ip::address> addresses;
+  for (const sip::Endpoint& gm : settings.gm) addresses.push_back(gm.address);
+  return kernel.prepare(ipsec::End::pcscf, addresses, settings.ps, settings.pc, settings.algorithms);
+}
+
+int failed(const absl::Status& status) {
+  LW_LOG(error, "%s", std::string(status.message()));
+  log::stop();
+  return 1;
+}
+
+void sweep(Core& core, Worker& worker) {
+  worker.timers().after(std::chrono::minutes(1), [&core, &worker] {
+    core.handsets.sweep();
+    sweep(core, worker);
+  });
+}
+
+int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
+  SystemClock clock;
+  uint32_t count = config.workers() != 0 ? config.workers() : std::max(1U, std::thread::hardware_concurrency());
+  control::Events events(clock);
+  ipsec::NetlinkKernel kernel({.reqid = config.ipsec().reqid(),
+                               .selectors = config.ipsec().selectors() == "address" ? ipsec::Selectors::address_only
+                                                                                    : ipsec::Selectors::ports});
+  WorkerPool pool(count, clock);
+  Report report = [&events](std::string_view kind, std::string_view impi, std::string_view impu, std::string text) {
+    LW_LOG(info, "%s %s: %s", kind, log::printable(impi), log::printable(text, 512));
+    events.publish({.time = {},
+                    .kind = std::string(kind),
+                    .impi = std::string(impi),
+                    .impu = std::string(impu),
+                    .text = std::move(text)});
+  };
+  Core core(settings_from(config), kernel, clock, report, config.ipsec().spi_min(), config.ipsec().spi_max());
+
+  sip::Stack::Options options;
+  options.connections_per_address = config.gm().connections_per_address();
+  options.transport.idle_timeout = duration(config.gm().idle_timeout());
+  options.layer.timers_for = [&core](const sip::Flow& flow) {
+    return core.on_core_side(flow) ? core.settings.core_timers : core.settings.handset_timers;
+  };
+  sip::Stack stack(pool, options);
+  for (uint32_t i = 0; i < pool.size(); ++i) core.sites.push_back({pool.at(i), stack.layer(i)});
+  for (Site& site : core.sites) {
+    site.transactions.on_request([&core, &site](std::shared_ptr<sip::ServerTransaction> transaction) {
+      handle_request(core, site, std::move(transaction));
+    });
+  }
+  kernel.on_expire([&core](ipsec::KernelExpiry expiry) {
+    Site& site = core.sites.front();
+    site.worker.post([&core, &site, expiry] { site.worker.spawn(kernel_expired(core, site, expiry)); });
+  });
+
+  if (absl::Status ready = prepare_kernel(kernel, core.settings); !ready.ok()) return failed(ready);
+  if (absl::Status listening = listen_all(stack, core.settings); !listening.ok()) {
+    kernel.clear();
+    return failed(listening);
+  }
+  PcscfOperator oper(core, pool, stack);
+  sweep(core, pool.at(0));
+  pool.start();
+  auto control = control::ControlServer::start(
+      {.listen = config.control().listen(), .program = "pcscf", .name = config.name(), .workers = count}, oper, events);
+  if (!control.ok()) {
+    pool.stop();
+    kernel.clear();
+    return failed(control.status());
+  }
+  LW_LOG(info, "%s is up: Gm on %s, core on %s, %d workers", config.name(), core.settings.gm.front().text(),
+         core.settings.mw.text(), count);
+  int code = daemon.wait_for_stop();
+  LW_LOG(info, "stopping");
+  (*control)->stop();
+  pool.stop();
+  stack.close();
+  kernel.clear();
+  log::stop();
+  return code;
+}
+
+}  // namespace
+}  // namespace lapwing::pcscf
+
+int main(int argc, char** argv) {
+  using namespace lapwing;
+  v1::PcscfConfig config;
+  control::Daemon daemon("pcscf", "The P-CSCF: handsets register through it, over IPsec.");
+  auto check = [&config](const config::Locations& where) { return pcscf::check(config, where); };
+  if (auto code = daemon.start(argc, argv, config, check)) return *code;
+  if (absl::Status logging = log::start("pcscf", config.log().level()); !logging.ok()) return 1;
+  return pcscf::run(daemon, config);
+}

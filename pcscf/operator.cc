@@ -1,0 +1,189 @@
+#include "pcscf/operator.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "common/control/on_worker.h"
+#include "common/control/timestamps.h"
+
+namespace lapwing::pcscf {
+namespace {
+
+using control::set_time;
+
+constexpr Duration worker_deadline = std::chrono::seconds(2);
+
+v1::Registration registration_of(const Handset& locked) {
+  v1::Registration out;
+  out.set_impi(locked.impi);
+  if (locked.registered) {
+    for (const std::string& impu : locked.impus) out.add_impus(impu);
+  } else if (!locked.impu.empty()) {
+    out.add_impus(locked.impu);
+  }
+  out.set_state(state_text(locked.state).data());
+  out.set_contact(locked.contact);
+  out.set_user_agent(locked.user_agent);
+  if (locked.since != WallTime{}) set_time(out.mutable_since(), locked.since);
+  if (locked.registered) set_time(out.mutable_expires(), locked.expires_wall);
+  const SaEntry* entry = locked.outbound_set();
+  out.set_address(entry                                 ? sip::Endpoint{locked.address, entry->set.us.value}.text()
+                  : locked.unprotected.remote.port != 0 ? locked.unprotected.remote.text()
+                                                        : locked.address.to_string());
+  if (!locked.service_route.empty()) out.set_scscf(locked.service_route.front());
+  out.set_protection(entry ? ipsec::text(entry->set.algorithms) : "none");
+  out.set_why(locked.why);
+  out.set_nat(locked.nat);
+  out.set_access(locked.access);
+  return out;
+}
+
+v1::SaSet set_of(const std::string& impi, const SaEntry& entry) {
+  v1::SaSet out;
+  out.set_impi(impi);
+  out.set_state(state_text(entry.state).data());
+  out.set_ue(entry.set.ue.to_string());
+  out.set_pcscf(entry.set.pcscf.to_string());
+  out.set_port_uc(entry.set.uc.value);
+  out.set_port_us(entry.set.us.value);
+  out.set_port_pc(entry.set.pc.value);
+  out.set_port_ps(entry.set.ps.value);
+  out.set_spi_uc(entry.set.spi_uc.value);
+  out.set_spi_us(entry.set.spi_us.value);
+  out.set_spi_pc(entry.set.spi_pc.value);
+  out.set_spi_ps(entry.set.spi_ps.value);
+  out.set_algorithms(ipsec::text(entry.set.algorithms));
+  set_time(out.mutable_created(), entry.created);
+  set_time(out.mutable_expires(), entry.expires);
+  return out;
+}
+
+// Marks what it takes, so that the rest can be counted as belonging to nobody.
+void add_kernel(v1::SaSet& out, const SaEntry& entry, const std::vector<ipsec::KernelSa>& sas,
+                std::vector<bool>& taken) {
+  struct Wanted {
+    const char* direction;
+    const asio::ip::address& destination;
+    ipsec::Spi spi;
+  };
+  const Wanted four[] = {{"in uc->ps", entry.set.pcscf, entry.set.spi_ps},
+                         {"out ps->uc", entry.set.ue, entry.set.spi_uc},
+                         {"out pc->us", entry.set.ue, entry.set.spi_us},
+                         {"in us->pc", entry.set.pcscf, entry.set.spi_pc}};
+  for (const Wanted& wanted : four) {
+    for (size_t i = 0; i < sas.size(); ++i) {
+      if (sas[i].destination != wanted.destination || sas[i].spi != wanted.spi) continue;
+      taken[i] = true;
+      v1::KernelSa* sa = out.add_kernel();
+      sa->set_direction(wanted.direction);
+      sa->set_spi(sas[i].spi.value);
+      sa->set_packets(sas[i].packets);
+      sa->set_bytes(sas[i].bytes);
+      sa->set_replay_errors(sas[i].replay_errors);
+      sa->set_integrity_failures(sas[i].integrity_failures);
+    }
+  }
+}
+
+Task<void> list_sas(ipsec::Kernel& kernel, Worker& worker, std::function<void(std::vector<ipsec::KernelSa>)> answer) {
+  auto sas = co_await kernel.list(worker);
+  answer(sas.ok() ? std::move(*sas) : std::vector<ipsec::KernelSa>{});
+}
+
+void add_gauge(v1::StatusReply& reply, const char* name, size_t value) {
+  v1::Gauge* gauge = reply.add_gauges();
+  gauge->set_name(name);
+  gauge->set_value(static_cast<int64_t>(value));
+}
+
+}  // namespace
+
+void PcscfOperator::gauges(v1::StatusReply& reply) {
+  size_t registered = 0, challenged = 0, sets = 0;
+  for (const std::shared_ptr<Handset>& handset : core_.handsets.all()) {
+    std::lock_guard lock(handset->mutex);
+    registered += handset->registered ? 1 : 0;
+    challenged += handset->state == HandsetState::challenged ? 1 : 0;
+    sets += handset->sets.size();
+  }
+  sip::Stack::Counters sum;
+  for (uint32_t i = 0; i < pool_.size(); ++i) {
+    auto one = control::ask_worker<sip::Stack::Counters>(pool_.at(i), worker_deadline,
+                                                         [this, i](auto answer) { answer(stack_.counters(i)); });
+    if (!one.ok()) continue;
+    sum.layer.server_transactions += one->layer.server_transactions;
+    sum.layer.client_transactions += one->layer.client_transactions;
+    sum.layer.requests += one->layer.requests;
+    sum.layer.malformed += one->layer.malformed;
+    sum.transport.connections += one->transport.connections;
+  }
+  add_gauge(reply, "registrations", registered);
+  add_gauge(reply, "challenged", challenged);
+  add_gauge(reply, "sa_sets", sets);
+  add_gauge(reply, "spis_in_use", core_.spis.in_use());
+  add_gauge(reply, "server_transactions", sum.layer.server_transactions);
+  add_gauge(reply, "client_transactions", sum.layer.client_transactions);
+  add_gauge(reply, "connections", sum.transport.connections);
+  add_gauge(reply, "requests", sum.layer.requests);
+  add_gauge(reply, "malformed", sum.layer.malformed);
+}
+
+std::vector<std::shared_ptr<Handset>> PcscfOperator::wanted(std::string_view identity) {
+  return identity.empty() ? core_.handsets.all() : core_.handsets.matching(identity);
+}
+
+std::vector<ipsec::KernelSa> PcscfOperator::kernel_sas() {
+  Worker& worker = pool_.at(0);
+  auto sas = control::ask_worker<std::vector<ipsec::KernelSa>>(
+      worker, worker_deadline, [this, &worker](auto answer) { worker.spawn(list_sas(core_.kernel, worker, answer)); });
+  return sas.ok() ? std::move(*sas) : std::vector<ipsec::KernelSa>{};
+}
+
+absl::StatusOr<v1::ListRegistrationsReply> PcscfOperator::list_registrations(
+    const v1::ListRegistrationsRequest& request) {
+  v1::ListRegistrationsReply reply;
+  for (const std::shared_ptr<Handset>& handset : wanted(request.identity())) {
+    std::lock_guard lock(handset->mutex);
+    if (handset->state == HandsetState::none) continue;
+    reply.set_total(reply.total() + 1);
+    if (reply.total() <= request.limit()) *reply.add_registrations() = registration_of(*handset);
+  }
+  return reply;
+}
+
+absl::StatusOr<v1::ShowReply> PcscfOperator::show(const v1::ShowRequest& request) {
+  v1::ShowReply reply;
+  std::vector<ipsec::KernelSa> sas = kernel_sas();
+  std::vector<bool> taken(sas.size());
+  for (const std::shared_ptr<Handset>& handset : wanted(request.identity())) {
+    std::lock_guard lock(handset->mutex);
+    *reply.add_registrations() = registration_of(*handset);
+    for (const SaEntry& entry : handset->sets) {
+      v1::SaSet* set = reply.add_sa_sets();
+      *set = set_of(handset->impi, entry);
+      add_kernel(*set, entry, sas, taken);
+    }
+  }
+  if (reply.registrations().empty()) return absl::NotFoundError("no handset known by that identity");
+  return reply;
+}
+
+absl::StatusOr<v1::ListSaSetsReply> PcscfOperator::list_sa_sets(const v1::ListSaSetsRequest& request) {
+  v1::ListSaSetsReply reply;
+  std::vector<ipsec::KernelSa> sas = kernel_sas();
+  std::vector<bool> taken(sas.size());
+  for (const std::shared_ptr<Handset>& handset : wanted(request.identity())) {
+    std::lock_guard lock(handset->mutex);
+    for (const SaEntry& entry : handset->sets) {
+      v1::SaSet* set = reply.add_sets();
+      *set = set_of(handset->impi, entry);
+      add_kernel(*set, entry, sas, taken);
+    }
+  }
+  if (request.identity().empty()) {
+    reply.set_orphans(static_cast<uint32_t>(std::count(taken.begin(), taken.end(), false)));
+  }
+  return reply;
+}
+
+}  // namespace lapwing::pcscf

@@ -1,0 +1,27 @@
+// The P-CSCF's side of the Control service: registrations, security association sets, gauges.
+#pragma once
+
+#include "common/control/control_server.h"
+#include "common/sip/stack.h"
+#include "pcscf/core.h"
+
+namespace lapwing::pcscf {
+
+class PcscfOperator final : public control::Operator {
+ public:
+  PcscfOperator(Core& core, WorkerPool& pool, sip::Stack& stack) : core_(core), pool_(pool), stack_(stack) {}
+  void gauges(v1::StatusReply& reply) override;
+  absl::StatusOr<v1::ListRegistrationsReply> list_registrations(const v1::ListRegistrationsRequest& request) override;
+  absl::StatusOr<v1::ShowReply> show(const v1::ShowRequest& request) override;
+  absl::StatusOr<v1::ListSaSetsReply> list_sa_sets(const v1::ListSaSetsRequest& request) override;
+
+ private:
+  std::vector<std::shared_ptr<Handset>> wanted(std::string_view identity);
+  std::vector<ipsec::KernelSa> kernel_sas();
+
+  Core& core_;
+  WorkerPool& pool_;
+  sip::Stack& stack_;
+};
+
+}  // namespace lapwing::pcscf

@@ -1,0 +1,186 @@
+// scscf: registrar and interrogating role of the home network. Wires the parts together; the procedures are in
+// procedures/.
+#include <algorithm>
+#include <thread>
+
+#include "common/control/control_server.h"
+#include "common/control/daemon.h"
+#include "common/runtime/config.h"
+#include "common/runtime/log.h"
+#include "common/sip/next_hop.h"
+#include "common/sip/stack.h"
+#include "hss-client/freediameter/cx_application.h"
+#include "hss-client/freediameter/cx_client.h"
+#include "lapwing/v1/config.pb.h"
+#include "scscf/core.h"
+#include "scscf/operator.h"
+#include "scscf/procedures/pushes.h"
+
+namespace lapwing::scscf {
+namespace {
+
+using config::duration;
+
+constexpr int diameter_died = 3;
+
+std::string realm_of(const std::string& host) {
+  return host.substr(host.find('.') + 1);
+}
+
+sip::TimerValues core_timers(const v1::Timers& t) {
+  return {duration(t.core_t1()), duration(t.core_t2()), duration(t.core_t4()),
+          std::max<Duration>(std::chrono::seconds(32), duration(t.core_t1()) * 64)};
+}
+
+Settings settings_from(const v1::ScscfConfig& config) {
+  Settings s;
+  s.name = config.name();
+  s.home_domain = config.home_domain();
+  for (const std::string& listen : config.listen()) s.listen.push_back(*endpoint_from(listen));
+  s.interrogating = config.roles().interrogating() == "on";
+  s.serving = config.roles().serving() == "on";
+  for (const v1::ServingCscf& server : config.servers()) {
+    OtherServer other;
+    other.name = server.name();
+    other.flow.remote = *endpoint_from(server.address());
+    other.capabilities.assign(server.capabilities().begin(), server.capabilities().end());
+    for (const sip::Endpoint& ours : s.listen) {
+      if (ours.address.is_v4() == other.flow.remote.address.is_v4()) other.flow.local = ours;
+    }
+    s.servers.push_back(std::move(other));
+  }
+  const v1::Registrar& r = config.registrar();
+  s.min_expires = duration(r.min_expires());
+  s.default_expires = duration(r.default_expires());
+  s.max_expires = duration(r.max_expires());
+  s.await_auth = duration(r.await_auth());
+  s.reauthenticate_after = duration(r.reauthenticate_after());
+  s.max_resynchronisations = r.max_resynchronisations();
+  s.max_contacts = r.max_contacts();
+  s.accept_unprotected_aka = r.accept_unprotected_aka();
+  s.keep_profile = r.keep_profile();
+  s.qop = r.qop() == "none" ? "" : r.qop();
+  s.timers = core_timers(config.timers());
+  return s;
+}
+
+absl::Status check(const v1::ScscfConfig& config, const config::Locations& where) {
+  const v1::Registrar& r = config.registrar();
+  if (duration(r.min_expires()) > duration(r.max_expires())) {
+    return where.error("registrar.min_expires", "is longer than registrar.max_expires");
+  }
+  if (config.cx().origin_host().find('.') == std::string::npos && config.cx().origin_realm().empty()) {
+    return where.error("cx.origin_host", "has no dot, so no realm: give cx.origin_realm");
+  }
+  return absl::OkStatus();
+}
+
+DiameterOptions diameter_options(const v1::Cx& cx) {
+  DiameterOptions options;
+  options.identity = cx.origin_host();
+  options.realm = cx.origin_realm().empty() ? realm_of(cx.origin_host()) : cx.origin_realm();
+  for (const v1::HssPeer& peer : cx.peers()) {
+    sip::Endpoint at = *endpoint_from(peer.address());
+    options.peers.push_back({peer.host(), at.address.to_string(), at.port});
+  }
+  options.watchdog = std::chrono::duration_cast<std::chrono::seconds>(duration(cx.watchdog()));
+  options.reconnect = std::chrono::duration_cast<std::chrono::seconds>(duration(cx.reconnect()));
+  options.queue_limit = cx.queue();
+  return options;
+}
+
+int failed(const absl::Status& status) {
+  LW_LOG(error, "%s", std::string(status.message()));
+  log::stop();
+  return 1;
+}
+
+void sweep(Core& core, Worker& worker) {
+  worker.timers().after(std::chrono::minutes(1), [&core, &worker] {
+    core.registrar.sweep();
+    sweep(core, worker);
+  });
+}
+
+int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
+  SystemClock clock;
+  uint32_t count = config.workers() != 0 ? config.workers() : std::max(1U, std::thread::hardware_concurrency());
+  control::Events events(clock);
+  auto diameter = DiameterCore::create(diameter_options(config.cx()), {cx_application()}, [&daemon] {
+    LW_LOG(error, "the Diameter framework died: leaving, so that the supervisor starts us again");
+    daemon.stop(diameter_died);
+  });
+  if (!diameter.ok()) return failed(diameter.status());
+  WorkerPool pool(count, clock);
+  CxClientOptions cx_options;
+  cx_options.destination_realm =
+      config.cx().destination_realm().empty() ? realm_of(config.cx().peers(0).host()) : config.cx().destination_realm();
+  cx_options.deadline = duration(config.cx().deadline());
+  CxClient hss(**diameter, cx_options);
+  Report report = [&events](std::string_view kind, std::string_view impi, std::string_view impu, std::string text) {
+    LW_LOG(info, "%s %s: %s", kind, log::printable(impi.empty() ? impu : impi), log::printable(text, 512));
+    events.publish({.time = {},
+                    .kind = std::string(kind),
+                    .impi = std::string(impi),
+                    .impu = std::string(impu),
+                    .text = std::move(text)});
+  };
+  Core core(settings_from(config), hss, clock, report);
+
+  std::vector<Prefix> trusted;
+  for (const std::string& network : config.trusted()) trusted.push_back(*prefix_from(network));
+  sip::Stack::Options options;
+  options.connections_per_address = 4096;
+  options.layer.timers_for = [&core](const sip::Flow&) { return core.settings.timers; };
+  sip::Stack stack(pool, options);
+  for (uint32_t i = 0; i < pool.size(); ++i) core.sites.push_back({pool.at(i), stack.layer(i)});
+  for (Site& site : core.sites) {
+    site.transactions.on_request([&core, &site, &trusted](std::shared_ptr<sip::ServerTransaction> transaction) {
+      const asio::ip::address& from = transaction->flow().remote.address;
+      bool taken = trusted.empty() || std::any_of(trusted.begin(), trusted.end(),
+                                                  [&](const Prefix& network) { return network.contains(from); });
+      if (!taken) return transaction->reject(403, "Not Trusted");
+      handle_request(core, site, std::move(transaction));
+    });
+  }
+  Pushes pushes(core, core.sites.front());
+  hss.serve(pushes, {&pool.at(0)});
+
+  for (const sip::Endpoint& at : core.settings.listen) {
+    absl::Status listening = stack.listen(sip::Protocol::udp, at);
+    if (listening.ok()) listening = stack.listen(sip::Protocol::tcp, at);
+    if (!listening.ok()) return failed(listening);
+  }
+  if (absl::Status started = (*diameter)->start(); !started.ok()) return failed(started);
+  ScscfOperator oper(core, pool, stack);
+  sweep(core, pool.at(0));
+  pool.start();
+  auto control = control::ControlServer::start(
+      {.listen = config.control().listen(), .program = "scscf", .name = config.name(), .workers = count}, oper, events);
+  if (!control.ok()) {
+    pool.stop();
+    return failed(control.status());
+  }
+  LW_LOG(info, "%s is up on %s, %d workers", config.name(), core.settings.listen.front().text(), count);
+  int code = daemon.wait_for_stop();
+  LW_LOG(info, "stopping");
+  (*control)->stop();
+  pool.stop();
+  diameter->reset();
+  stack.close();
+  log::stop();
+  return code;
+}
+
+}  // namespace
+}  // namespace lapwing::scscf
+
+int main(int argc, char** argv) {
+  using namespace lapwing;
+  v1::ScscfConfig config;
+  control::Daemon daemon("scscf", "The S-CSCF: registrar of the home network, with the interrogating role inside.");
+  auto check = [&config](const config::Locations& where) { return scscf::check(config, where); };
+  if (auto code = daemon.start(argc, argv, config, check)) return *code;
+  if (absl::Status logging = log::start("scscf", config.log().level()); !logging.ok()) return 1;
+  return scscf::run(daemon, config);
+}

@@ -1,0 +1,174 @@
+#include "scscf/operator.h"
+
+#include "absl/strings/str_format.h"
+#include "common/control/on_worker.h"
+#include "common/control/timestamps.h"
+#include "common/sip/uri.h"
+#include "scscf/procedures/deregister.h"
+
+namespace lapwing::scscf {
+namespace {
+
+using control::set_time;
+
+constexpr Duration worker_deadline = std::chrono::seconds(2);
+
+v1::Registration common_part(const User& user) {
+  v1::Registration out;
+  out.set_impi(user.impi);
+  out.set_state(state_text(user.state).data());
+  if (user.since != WallTime{}) set_time(out.mutable_since(), user.since);
+  out.set_why(user.why);
+  return out;
+}
+
+// One entry for each contact; one for a user that has none.
+std::vector<v1::Registration> entries_of(const User& user, TimePoint now, WallTime wall) {
+  std::vector<v1::Registration> out;
+  for (const Registration& registration : user.registrations) {
+    for (const Binding& binding : registration.bindings) {
+      v1::Registration entry = common_part(user);
+      for (const Identity& identity : registration.set) {
+        (identity.barred ? *entry.add_barred_impus() : *entry.add_impus()) = identity.uri;
+      }
+      entry.set_contact(binding.uri);
+      entry.set_user_agent(binding.user_agent);
+      set_time(entry.mutable_expires(), wall + std::chrono::duration_cast<WallTime::duration>(binding.expires - now));
+      entry.set_instance(binding.instance);
+      if (!binding.path.empty()) entry.set_pcscf(binding.path.front());
+      entry.set_access(binding.access);
+      out.push_back(std::move(entry));
+    }
+  }
+  if (!out.empty()) return out;
+  v1::Registration entry = common_part(user);
+  if (!user.last_impu.empty()) entry.add_impus(user.last_impu);
+  entry.set_contact(user.last_contact);
+  entry.set_user_agent(user.last_user_agent);
+  entry.set_pcscf(user.last_path);
+  out.push_back(std::move(entry));
+  return out;
+}
+
+void add_gauge(v1::StatusReply& reply, const char* name, size_t value) {
+  v1::Gauge* gauge = reply.add_gauges();
+  gauge->set_name(name);
+  gauge->set_value(static_cast<int64_t>(value));
+}
+
+Task<void> end(Core& core, Site& site, std::string impi, reginfo::ContactEvent event,
+               std::function<void(std::vector<std::string>)> answer) {
+  std::vector<std::string> uris = co_await deregister_by_network(core, site, std::move(impi), {}, event, true,
+                                                                 "the operator ended the registration");
+  answer(std::move(uris));
+}
+
+}  // namespace
+
+void ScscfOperator::gauges(v1::StatusReply& reply) {
+  Registrar::Counts counts = core_.registrar.counts();
+  sip::LayerCounters sum;
+  for (uint32_t i = 0; i < pool_.size(); ++i) {
+    auto one = control::ask_worker<sip::Stack::Counters>(pool_.at(i), worker_deadline,
+                                                         [this, i](auto answer) { answer(stack_.counters(i)); });
+    if (!one.ok()) continue;
+    sum.server_transactions += one->layer.server_transactions;
+    sum.client_transactions += one->layer.client_transactions;
+    sum.requests += one->layer.requests;
+    sum.malformed += one->layer.malformed;
+  }
+  add_gauge(reply, "registrations", counts.registrations);
+  add_gauge(reply, "contacts", counts.contacts);
+  add_gauge(reply, "challenges", counts.challenges);
+  add_gauge(reply, "subscriptions", core_.subscriptions.size());
+  add_gauge(reply, "server_transactions", sum.server_transactions);
+  add_gauge(reply, "client_transactions", sum.client_transactions);
+  add_gauge(reply, "requests", sum.requests);
+  add_gauge(reply, "malformed", sum.malformed);
+}
+
+absl::StatusOr<v1::ListRegistrationsReply> ScscfOperator::list_registrations(
+    const v1::ListRegistrationsRequest& request) {
+  v1::ListRegistrationsReply reply;
+  TimePoint now = core_.clock.now();
+  WallTime wall = core_.clock.wall();
+  std::string only = request.identity().empty() ? "" : core_.registrar.find(request.identity());
+  if (!request.identity().empty() && only.empty()) return reply;
+  auto take = [&](const User& user) {
+    if (user.state == UserState::none) return;
+    for (v1::Registration& entry : entries_of(user, now, wall)) {
+      reply.set_total(reply.total() + 1);
+      if (reply.total() <= request.limit()) *reply.add_registrations() = std::move(entry);
+    }
+  };
+  if (only.empty()) {
+    core_.registrar.each(take);
+  } else {
+    core_.registrar.with_existing(only, take);
+  }
+  return reply;
+}
+
+absl::StatusOr<v1::ShowReply> ScscfOperator::show(const v1::ShowRequest& request) {
+  v1::ShowReply reply;
+  std::string impi = core_.registrar.find(request.identity());
+  if (impi.empty()) return absl::NotFoundError("no user known by that identity");
+  std::vector<std::string> watched;
+  core_.registrar.with_existing(impi, [&](User& user) {
+    for (v1::Registration& entry : entries_of(user, core_.clock.now(), core_.clock.wall())) {
+      *reply.add_registrations() = std::move(entry);
+    }
+    watched = canonicals(user.registrations);
+  });
+  for (const std::string& canonical : watched) {
+    for (const std::shared_ptr<Subscription>& subscription : core_.subscriptions.watching(canonical)) {
+      auto copy = control::ask_worker<v1::Subscription>(pool_.at(subscription->worker), worker_deadline,
+                                                        [subscription](auto answer) {
+                                                          v1::Subscription out;
+                                                          out.set_watcher(subscription->watcher);
+                                                          out.set_package("reg");
+                                                          set_time(out.mutable_expires(), subscription->expires_wall);
+                                                          out.set_version(subscription->version);
+                                                          answer(out);
+                                                        });
+      if (copy.ok()) *reply.add_subscriptions() = *copy;
+    }
+  }
+  return reply;
+}
+
+absl::StatusOr<v1::ListHssPeersReply> ScscfOperator::list_hss_peers(const v1::ListHssPeersRequest&) {
+  v1::ListHssPeersReply reply;
+  for (const HssPeerState& peer : core_.hss.peers()) {
+    v1::HssPeerStatus* out = reply.add_peers();
+    out->set_host(peer.host);
+    out->set_address(peer.address);
+    out->set_state(peer.state);
+    out->set_circuit_open(peer.circuit_open);
+    out->set_sent(peer.sent);
+    out->set_answered(peer.answered);
+    out->set_timeouts(peer.timeouts);
+    out->set_errors(peer.errors);
+    out->set_malformed(peer.malformed);
+    out->set_mean_answer_ms(peer.mean_answer_ms);
+  }
+  return reply;
+}
+
+absl::StatusOr<v1::DeregisterReply> ScscfOperator::deregister(const v1::DeregisterRequest& request) {
+  std::string impi = core_.registrar.find(request.identity());
+  bool registered = false;
+  if (!impi.empty()) core_.registrar.with_existing(impi, [&](User& user) { registered = user.registered(); });
+  if (!registered) return absl::NotFoundError(absl::StrFormat("%s is not registered", request.identity()));
+  auto event = request.reason() == "rejected" ? reginfo::ContactEvent::rejected : reginfo::ContactEvent::deactivated;
+  Site& site = core_.sites.front();
+  auto uris = control::ask_worker<std::vector<std::string>>(
+      site.worker, std::chrono::seconds(10),
+      [this, &site, impi, event](auto answer) { site.worker.spawn(end(core_, site, impi, event, answer)); });
+  if (!uris.ok()) return uris.status();
+  v1::DeregisterReply reply;
+  for (std::string& uri : *uris) reply.add_impus(std::move(uri));
+  return reply;
+}
+
+}  // namespace lapwing::scscf

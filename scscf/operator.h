@@ -1,0 +1,25 @@
+// The S-CSCF's side of the Control service: registrations, HSS peers, deregistration, gauges.
+#pragma once
+
+#include "common/control/control_server.h"
+#include "common/sip/stack.h"
+#include "scscf/core.h"
+
+namespace lapwing::scscf {
+
+class ScscfOperator final : public control::Operator {
+ public:
+  ScscfOperator(Core& core, WorkerPool& pool, sip::Stack& stack) : core_(core), pool_(pool), stack_(stack) {}
+  void gauges(v1::StatusReply& reply) override;
+  absl::StatusOr<v1::ListRegistrationsReply> list_registrations(const v1::ListRegistrationsRequest& request) override;
+  absl::StatusOr<v1::ShowReply> show(const v1::ShowRequest& request) override;
+  absl::StatusOr<v1::ListHssPeersReply> list_hss_peers(const v1::ListHssPeersRequest& request) override;
+  absl::StatusOr<v1::DeregisterReply> deregister(const v1::DeregisterRequest& request) override;
+
+ private:
+  Core& core_;
+  WorkerPool& pool_;
+  sip::Stack& stack_;
+};
+
+}  // namespace lapwing::scscf
