@@ -149,7 +149,8 @@ class Reader {
       return absl::StrCat(field.name(),
                           field.is_repeated() ? ": with a list of maps below it" : ": with its keys below it");
     }
-    std::string value(example_of(rules_of(field).format()));
+    std::string value = rules_of(field).example();
+    if (value.empty()) value = example_of(rules_of(field).format());
     if (value.empty()) value = "...";
     return field.is_repeated() ? absl::StrCat(field.name(), ": [", value, "]")
                                : absl::StrCat(field.name(), ": ", value);

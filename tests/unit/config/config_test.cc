@@ -74,6 +74,25 @@ TEST(Config, when_keys_are_given_then_they_replace_the_defaults) {
   EXPECT_EQ(out.workers(), 4U);
 }
 
+// The examples of docs/configuration.md, in the order of its programs.
+TEST(Config, when_the_examples_of_the_reference_page_are_read_then_they_are_right) {
+  std::ifstream file(LAPWING_SOURCE_DIR "/docs/configuration.md");
+  ASSERT_TRUE(file.good());
+  const std::string page((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  v1::PcscfConfig pcscf;
+  v1::ScscfConfig scscf;
+  v1::LabHssConfig labhss;
+  size_t at = 0;
+  for (google::protobuf::Message* config : std::initializer_list<google::protobuf::Message*>{&pcscf, &scscf, &labhss}) {
+    at = page.find("```yaml\n", at);
+    ASSERT_NE(at, page.npos);
+    at += 8;
+    const size_t end = page.find("```", at);
+    EXPECT_EQ(read_yaml(page.substr(at, end - at), "example", *config).message(), "");
+    at = end + 3;
+  }
+}
+
 TEST(Config, when_a_subscriber_has_no_profile_then_none_is_made_up) {
   v1::LabHssConfig out;
   ASSERT_EQ(read_yaml("origin_host: hss.example.org\nlisten: 127.0.0.1:3868\nplmn: 001/01\nstate_file: /tmp/x\n"
@@ -117,7 +136,7 @@ TEST(Config, when_several_things_are_wrong_then_all_are_told_in_order) {
 
 TEST(Config, when_the_file_is_empty_then_what_is_required_is_named) {
   EXPECT_EQ(errors(""),
-            "p.yaml:1: name: is missing: write name: ims.mnc001.mcc001.3gppnetwork.org\n"
+            "p.yaml:1: name: is missing: write name: pcscf.ims.mnc001.mcc001.3gppnetwork.org\n"
             "p.yaml:1: home_domain: is missing: write home_domain: ims.mnc001.mcc001.3gppnetwork.org\n"
             "p.yaml:1: gm: is missing: write gm: with its keys below it\n"
             "p.yaml:1: mw: is missing: write mw: with its keys below it\n"
