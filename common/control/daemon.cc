@@ -69,19 +69,24 @@ std::optional<int> Daemon::start(int argc, const char* const* argv, google::prot
     std::cerr << read.message() << std::endl;
     return 2;
   }
+  config_path_ = path;
   if (!check_only) return std::nullopt;
   std::cout << path << ": ok" << std::endl;
   return 0;
 }
 
-int Daemon::wait_for_stop() {
+int Daemon::wait_for_stop(const std::function<void()>& on_hangup) {
   pollfd watched[] = {{.fd = signals_, .events = POLLIN, .revents = 0}, {.fd = wake_, .events = POLLIN, .revents = 0}};
   while (exit_code_ < 0) {
     if (poll(watched, 2, -1) < 0 && errno != EINTR) std::abort();
     signalfd_siginfo info{};
     while (read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
       if (info.ssi_signo == SIGHUP) {
-        LW_LOG(info, "SIGHUP: the configuration is read at start only; restart to change it");
+        if (on_hangup) {
+          on_hangup();
+        } else {
+          LW_LOG(info, "SIGHUP: the configuration is read at start only; restart to change it");
+        }
         continue;
       }
       LW_LOG(info, "%s: stopping", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");

@@ -44,13 +44,17 @@ class Daemon {
                            size_t file_limit = config::file_limit);
 
   // Waits in the main thread for SIGTERM or SIGINT (0), or stop(). A second SIGTERM or SIGINT then kills.
-  int wait_for_stop();
+  // on_hangup: what SIGHUP does, on this thread; without it a line in the log says that a restart is needed.
+  int wait_for_stop(const std::function<void()>& on_hangup = nullptr);
+  // The --config file, after start().
+  const std::string& config_path() const { return config_path_; }
   // From any thread; the first call decides the exit code.
   void stop(int exit_code);
 
  private:
   const std::string program_;
   const std::string about_;
+  std::string config_path_;
   int signals_ = -1;
   int wake_ = -1;
   std::atomic<int> exit_code_{-1};

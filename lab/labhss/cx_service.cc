@@ -19,11 +19,8 @@ std::string_view state_text(RegistrationState state) {
   return "";
 }
 
-CxService::CxService(Settings settings, Subscribers subscribers, SqnStore& sqns, std::function<aka::Block()> make_rand)
-    : settings_(std::move(settings)),
-      make_rand_(std::move(make_rand)),
-      subscribers_(std::move(subscribers)),
-      sqns_(sqns) {}
+CxService::CxService(Settings settings, SqnStore& sqns, std::function<aka::Block()> make_rand)
+    : settings_(std::move(settings)), make_rand_(std::move(make_rand)), sqns_(sqns) {}
 
 const Assignment& CxService::state_of(const Subscriber& subscriber) const {
   static const Assignment none;
@@ -89,6 +86,11 @@ std::vector<CxService::Listed> CxService::list() const {
     }
   }
   return out;
+}
+
+size_t CxService::subscribers() const {
+  std::lock_guard lock(mutex_);
+  return subscribers_.all().size();
 }
 
 size_t CxService::registered() const {

@@ -3,7 +3,7 @@
 // set, so that the state of any public identity is that of the subscriber.
 //
 //   user_authorization.cc  UAR    multimedia_auth.cc  MAR    server_assignment.cc  SAR
-//   location_info.cc       LIR    pushes.cc           RTR and PPR
+//   location_info.cc       LIR    push_requests.cc    RTR and PPR
 //
 // Nothing here fails: what is wrong with a request is in the answer's result, and a line in the log says why. All calls
 // may be made from any thread.
@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "common/aka/vector.h"
 #include "hss-client/cx.h"
+#include "hss-client/freediameter/cx_server.h"
 #include "lab/labhss/sqn_store.h"
 #include "lab/labhss/subscribers.h"
 
@@ -36,20 +37,20 @@ struct Assignment {
   std::string origin_host, origin_realm;  // of the Diameter node that set the name
 };
 
-class CxService {
+class CxService final : public CxHandler {
  public:
   struct Settings {
     std::string origin_host, origin_realm, home_domain;
     std::vector<std::string> visited_networks;  // empty: any
   };
   // sqns outlives the service and is used by it alone. make_rand: for tests.
-  CxService(Settings settings, Subscribers subscribers, SqnStore& sqns,
-            std::function<aka::Block()> make_rand = aka::random_rand);
+  // It has no subscribers until replace().
+  CxService(Settings settings, SqnStore& sqns, std::function<aka::Block()> make_rand = aka::random_rand);
 
-  cx::UserAuthorizationAnswer answer(const cx::UserAuthorizationRequest& request);
-  cx::MultimediaAuthAnswer answer(const cx::MultimediaAuthRequest& request);
-  cx::ServerAssignmentAnswer answer(const cx::ServerAssignmentRequest& request);
-  cx::LocationInfoAnswer answer(const cx::LocationInfoRequest& request);
+  cx::UserAuthorizationAnswer authorize(const cx::UserAuthorizationRequest& request) override;
+  cx::MultimediaAuthAnswer authenticate(const cx::MultimediaAuthRequest& request) override;
+  cx::ServerAssignmentAnswer assign(const cx::ServerAssignmentRequest& request) override;
+  cx::LocationInfoAnswer locate(const cx::LocationInfoRequest& request) override;
 
   // Where RTRs go that a request brings about: called after the answer is made, without a lock held. Set it before the
   // first request.
@@ -76,6 +77,7 @@ class CxService {
   };
   std::vector<Listed> list() const;
   size_t registered() const;
+  size_t subscribers() const;
 
  private:
   // Whom a request is about, or the result that ends it.
@@ -93,15 +95,15 @@ class CxService {
   static std::optional<cx::ServerCapabilities> capabilities(const Subscriber& subscriber);
 
   // Each makes its answer's result and says why in a few words for the log.
-  std::string authorize(const cx::UserAuthorizationRequest& request, cx::UserAuthorizationAnswer& answer);
-  std::string authenticate(const cx::MultimediaAuthRequest& request, cx::MultimediaAuthAnswer& answer,
-                           std::optional<cx::RegistrationTerminationRequest>& termination);
+  std::string decide(const cx::UserAuthorizationRequest& request, cx::UserAuthorizationAnswer& answer);
+  std::string decide(const cx::MultimediaAuthRequest& request, cx::MultimediaAuthAnswer& answer,
+                     std::optional<cx::RegistrationTerminationRequest>& termination);
   std::string resynchronise(const cx::MultimediaAuthRequest& request, const Subscriber& subscriber, cx::Result& result);
   std::string make_vectors(uint32_t count, const Subscriber& subscriber, cx::MultimediaAuthAnswer& answer);
-  std::string assign(const cx::ServerAssignmentRequest& request, cx::ServerAssignmentAnswer& answer);
+  std::string decide(const cx::ServerAssignmentRequest& request, cx::ServerAssignmentAnswer& answer);
   std::string end_registration(const cx::ServerAssignmentRequest& request, const Subscriber& subscriber,
                                cx::ServerAssignmentAnswer& answer);
-  std::string locate(const cx::LocationInfoRequest& request, cx::LocationInfoAnswer& answer);
+  std::string decide(const cx::LocationInfoRequest& request, cx::LocationInfoAnswer& answer);
 
   cx::RegistrationTerminationRequest termination_of(const Subscriber& subscriber, const Assignment& assignment,
                                                     cx::DeregistrationReason reason) const;

@@ -3,18 +3,18 @@
 
 namespace lapwing::labhss {
 
-cx::LocationInfoAnswer CxService::answer(const cx::LocationInfoRequest& request) {
+cx::LocationInfoAnswer CxService::locate(const cx::LocationInfoRequest& request) {
   auto answer = begin<cx::LocationInfoAnswer>(request.routing);
   std::string why;
   {
     std::lock_guard lock(mutex_);
-    why = locate(request, answer);
+    why = decide(request, answer);
   }
   log_answer("LIR", request.impu, answer.result, why);
   return answer;
 }
 
-std::string CxService::locate(const cx::LocationInfoRequest& request, cx::LocationInfoAnswer& answer) {
+std::string CxService::decide(const cx::LocationInfoRequest& request, cx::LocationInfoAnswer& answer) {
   // Step 1: the identity.
   if (request.impu.empty()) {
     answer.result = cx::base::missing_avp;

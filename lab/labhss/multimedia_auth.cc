@@ -14,7 +14,7 @@ constexpr size_t resynchronisation_size = 30;  // RAND || AUTS
 
 }  // namespace
 
-cx::MultimediaAuthAnswer CxService::answer(const cx::MultimediaAuthRequest& request) {
+cx::MultimediaAuthAnswer CxService::authenticate(const cx::MultimediaAuthRequest& request) {
   auto answer = begin<cx::MultimediaAuthAnswer>(request.routing);
   answer.impi = request.impi;
   answer.impu = request.impu;
@@ -22,15 +22,15 @@ cx::MultimediaAuthAnswer CxService::answer(const cx::MultimediaAuthRequest& requ
   std::string why;
   {
     std::lock_guard lock(mutex_);
-    why = authenticate(request, answer, termination);
+    why = decide(request, answer, termination);
   }
   log_answer("MAR", request.impi, answer.result, why);
   if (termination && send_termination_) send_termination_(*std::move(termination));
   return answer;
 }
 
-std::string CxService::authenticate(const cx::MultimediaAuthRequest& request, cx::MultimediaAuthAnswer& answer,
-                                    std::optional<cx::RegistrationTerminationRequest>& termination) {
+std::string CxService::decide(const cx::MultimediaAuthRequest& request, cx::MultimediaAuthAnswer& answer,
+                              std::optional<cx::RegistrationTerminationRequest>& termination) {
   // Steps 1 and 2: the identities.
   const Found found = find(request.impi, request.impu);
   answer.result = found.result;

@@ -21,13 +21,13 @@ bool takes_the_user(Type type) {
 
 }  // namespace
 
-cx::ServerAssignmentAnswer CxService::answer(const cx::ServerAssignmentRequest& request) {
+cx::ServerAssignmentAnswer CxService::assign(const cx::ServerAssignmentRequest& request) {
   auto answer = begin<cx::ServerAssignmentAnswer>(request.routing);
   answer.impi = request.impi;
   std::string why;
   {
     std::lock_guard lock(mutex_);
-    why = assign(request, answer);
+    why = decide(request, answer);
   }
   const std::string command = absl::StrFormat("SAR (type %d)", static_cast<uint32_t>(request.type));
   log_answer(command, request.impi.empty() && !request.impus.empty() ? request.impus[0] : request.impi, answer.result,
@@ -70,7 +70,7 @@ CxService::Found CxService::find(const cx::ServerAssignmentRequest& request) con
   return {.subscriber = subscriber, .result = cx::base::success, .why = {}};
 }
 
-std::string CxService::assign(const cx::ServerAssignmentRequest& request, cx::ServerAssignmentAnswer& answer) {
+std::string CxService::decide(const cx::ServerAssignmentRequest& request, cx::ServerAssignmentAnswer& answer) {
   const Found found = find(request);
   answer.result = found.result;
   if (found.subscriber == nullptr) return found.why;

@@ -287,16 +287,24 @@ const Subscriber* Subscribers::find(std::string_view identity) const {
   return found == by_number_.end() ? nullptr : &all_[found->second];
 }
 
-absl::StatusOr<LoadedConfig> load_config(const std::string& path) {
-  LoadedConfig loaded;
+absl::StatusOr<Subscribers> load_subscribers(const std::string& path) {
+  v1::LabHssConfig config;
   config::Locations where;
-  if (absl::Status read = config::load_yaml(path, loaded.config, &where, config::subscriber_file_limit); !read.ok()) {
+  if (absl::Status read = config::load_yaml(path, config, &where, config::subscriber_file_limit); !read.ok()) {
     return read;
   }
-  absl::StatusOr<Subscribers> subscribers = Subscribers::build(loaded.config, &where);
-  if (!subscribers.ok()) return subscribers.status();
-  loaded.subscribers = *std::move(subscribers);
-  return loaded;
+  absl::StatusOr<Subscribers> subscribers = Subscribers::build(config, &where);
+  wipe_keys(config);
+  return subscribers;
+}
+
+void wipe_keys(v1::LabHssConfig& config) {
+  for (v1::Subscriber& subscriber : *config.mutable_subscribers()) {
+    for (std::string* key : {subscriber.mutable_k(), subscriber.mutable_opc(), subscriber.mutable_op()}) {
+      OPENSSL_cleanse(key->data(), key->size());
+      key->clear();
+    }
+  }
 }
 
 }  // namespace lapwing::labhss

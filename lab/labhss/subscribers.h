@@ -77,11 +77,10 @@ class Subscribers {
   std::vector<std::string> warnings_;
 };
 
-// labhss's file: read, checked by the schema and by Subscribers::build.
-struct LoadedConfig {
-  v1::LabHssConfig config;
-  Subscribers subscribers;
-};
-absl::StatusOr<LoadedConfig> load_config(const std::string& path);
+// The subscribers of labhss's file as it is now, checked by the schema and by Subscribers::build.
+absl::StatusOr<Subscribers> load_subscribers(const std::string& path);
+
+// Overwrites the keys in the message, once the subscribers are built.
+void wipe_keys(v1::LabHssConfig& config);
 
 }  // namespace lapwing::labhss

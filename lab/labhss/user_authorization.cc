@@ -3,18 +3,18 @@
 
 namespace lapwing::labhss {
 
-cx::UserAuthorizationAnswer CxService::answer(const cx::UserAuthorizationRequest& request) {
+cx::UserAuthorizationAnswer CxService::authorize(const cx::UserAuthorizationRequest& request) {
   auto answer = begin<cx::UserAuthorizationAnswer>(request.routing);
   std::string why;
   {
     std::lock_guard lock(mutex_);
-    why = authorize(request, answer);
+    why = decide(request, answer);
   }
   log_answer("UAR", request.impi, answer.result, why);
   return answer;
 }
 
-std::string CxService::authorize(const cx::UserAuthorizationRequest& request, cx::UserAuthorizationAnswer& answer) {
+std::string CxService::decide(const cx::UserAuthorizationRequest& request, cx::UserAuthorizationAnswer& answer) {
   // Steps 1 and 2: the identities.
   const Found found = find(request.impi, request.impu);
   answer.result = found.result;

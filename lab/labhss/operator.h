@@ -1,0 +1,35 @@
+// What the operator sees and does at the lab HSS: subscribers, RTR, PPR, and the file read anew.
+#pragma once
+
+#include <mutex>
+#include <string>
+
+#include "common/control/control_server.h"
+#include "lab/labhss/cx_service.h"
+#include "lab/labhss/pushes.h"
+
+namespace lapwing::labhss {
+
+class LabHssOperator final : public control::Operator {
+ public:
+  LabHssOperator(std::string config_path, CxService& service, Pushes& pushes)
+      : config_path_(std::move(config_path)), service_(service), pushes_(pushes) {}
+
+  void gauges(v1::StatusReply& reply) override;
+  absl::StatusOr<v1::ListSubscribersReply> list_subscribers(const v1::ListSubscribersRequest& request) override;
+  // Unavailable: the S-CSCF could not be reached or did not answer; its own refusal is in the reply.
+  absl::StatusOr<v1::PushReply> terminate(const v1::TerminateRequest& request) override;
+  absl::StatusOr<v1::PushReply> push_profile(const v1::PushProfileRequest& request) override;
+
+  // Takes the subscribers from the file as it is now; with an error all stays as it was. The rest of the file is read
+  // at start only.
+  absl::Status reload();
+
+ private:
+  const std::string config_path_;
+  CxService& service_;
+  Pushes& pushes_;
+  std::mutex reloading_;
+};
+
+}  // namespace lapwing::labhss
