@@ -11,6 +11,7 @@
 //   burst N                      N MARs at once after an idle second: their times
 //   wait HOST STATE MS           until the peer has the state: "wait ok in 12 ms" or "wait failed: connecting"
 //   peers | late                 states and counters | late answers dropped
+//   second                       tries to start a second core
 //   quit                         ends, and tells how long that took
 //
 // Pushes are shown as "RTR ..." and "PPR ..." lines. When freeDiameter dies: "death", and exit status 3.
@@ -229,6 +230,9 @@ void run_commands(CxClient& hss, DiameterCore& core, Worker& worker) {
     if (what == "quit") return;
     if (what == "peers") {
       show_peers(hss);
+    } else if (what == "second") {
+      auto second = DiameterCore::create(core.options(), {cx_application()}, [] {});
+      say("second refused: " + std::string(second.status().message()));
     } else if (what == "late") {
       say(absl::StrFormat("late %d", core.late_answers()));
     } else if (what == "wait") {
