@@ -1,0 +1,238 @@
+#include "cli/imsctl.h"
+
+#include <gmock/gmock.h>
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <future>
+#include <sstream>
+
+#include "common/control/control_server.h"
+
+namespace lapwing::cli {
+namespace {
+
+using testing::HasSubstr;
+
+class Users final : public control::Operator {
+ public:
+  absl::StatusOr<v1::ListRegistrationsReply> list_registrations(const v1::ListRegistrationsRequest& request) override {
+    v1::ListRegistrationsReply reply;
+    if (request.identity() == "nobody") return reply;
+    auto* known = reply.add_registrations();
+    known->set_impi("001010000000001@x");
+    known->set_state("registered");
+    reply.set_total(5);
+    return reply;
+  }
+  absl::StatusOr<v1::ShowReply> show(const v1::ShowRequest& request) override {
+    return absl::NotFoundError("no registration of " + request.identity());
+  }
+  absl::StatusOr<v1::DeregisterReply> deregister(const v1::DeregisterRequest& request) override {
+    v1::DeregisterReply reply;
+    reply.add_impus("sip:a@x");
+    reply.add_impus(request.reason());
+    return reply;
+  }
+  absl::StatusOr<v1::PushReply> terminate(const v1::TerminateRequest& request) override {
+    v1::PushReply reply;
+    reply.set_scscf("sip:s@x");
+    reply.set_result("reason " + std::to_string(request.reason()) + ", " + request.text());
+    return reply;
+  }
+};
+
+class ImsctlTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    char name[] = "/tmp/lapwing-imsctl-XXXXXX";
+    ASSERT_NE(mkdtemp(name), nullptr);
+    folder_ = name;
+    address_ = "unix:" + folder_ + "/d.sock";
+    nobody_ = "unix:" + folder_ + "/none.sock";
+    control::ControlOptions options;
+    options.listen = address_;
+    options.program = "pcscf";
+    options.name = "d.example.org";
+    options.lab_hss = true;
+    auto started = control::ControlServer::start(options, users_, events_);
+    ASSERT_TRUE(started.ok()) << started.status();
+    server_ = *std::move(started);
+  }
+  void TearDown() override {
+    server_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  int run(std::vector<std::string> arguments) {
+    std::ostringstream out;
+    std::ostringstream err;
+    const int code =
+        imsctl(arguments, out, err, {.clock = clock_, .width = 0, .home = folder_, .etc = folder_ + "/etc"});
+    out_ = out.str();
+    err_ = err.str();
+    return code;
+  }
+
+  std::string folder_;
+  std::string address_;
+  std::string nobody_;
+  SystemClock clock_;
+  control::Events events_{clock_};
+  Users users_;
+  std::unique_ptr<control::ControlServer> server_;
+  std::string out_;
+  std::string err_;
+};
+
+TEST_F(ImsctlTest, when_registrations_are_listed_then_a_table_is_printed) {
+  EXPECT_EQ(run({"--pcscf", address_, "registrations"}), 0);
+  EXPECT_THAT(out_, HasSubstr("001010000000001"));
+  EXPECT_THAT(out_, HasSubstr("1 of 5 shown; ask for more with --limit"));
+  EXPECT_EQ(err_, "");
+}
+
+TEST_F(ImsctlTest, when_options_stand_behind_the_command_then_they_count_too) {
+  EXPECT_EQ(run({"registrations", "--pcscf", address_, "--scscf", address_}), 0);
+}
+
+TEST_F(ImsctlTest, when_there_is_none_then_the_code_is_1) {
+  EXPECT_EQ(run({"--pcscf", address_, "registrations", "nobody"}), 1);
+  EXPECT_EQ(out_, "No registration of this user.\n");
+  EXPECT_EQ(run({"--pcscf", address_, "show", "nobody"}), 1);
+  EXPECT_EQ(err_, "imsctl: the P-CSCF at " + address_ + ": no registration of nobody\n");
+}
+
+TEST_F(ImsctlTest, when_one_of_two_daemons_is_not_reachable_then_the_other_s_answer_is_shown) {
+  EXPECT_EQ(run({"--pcscf", address_, "--scscf", nobody_, "registrations"}), 0);
+  EXPECT_THAT(out_, HasSubstr("001010000000001"));
+  EXPECT_EQ(err_,
+            "imsctl: warning: the S-CSCF at " + nobody_ +
+                " is not reachable: there is no such socket: check that scscf runs and that its control.listen is this "
+                "path\n");
+}
+
+TEST_F(ImsctlTest, when_no_daemon_is_reachable_then_the_code_is_3) {
+  EXPECT_EQ(run({"--pcscf", nobody_, "status"}), 3);
+  EXPECT_EQ(out_, "");
+  EXPECT_THAT(err_, testing::StartsWith("imsctl: the P-CSCF at " + nobody_ + " is not reachable: "));
+}
+
+TEST_F(ImsctlTest, when_no_address_is_known_then_it_says_what_to_give) {
+  EXPECT_EQ(run({"hss"}), 2);
+  EXPECT_EQ(err_,
+            "imsctl: no address for this command is known: give --scscf ADDRESS (as in control.listen of the daemon), "
+            "or write it "
+            "into ~/.config/lapwing/imsctl.yaml\n");
+}
+
+TEST_F(ImsctlTest, when_the_file_of_the_user_names_the_daemons_then_it_is_read) {
+  std::filesystem::create_directories(folder_ + "/.config/lapwing");
+  std::ofstream(folder_ + "/.config/lapwing/imsctl.yaml") << "pcscf: [\"" << address_ << "\"]\n";
+  EXPECT_EQ(run({"registrations"}), 0);
+  EXPECT_EQ(run({"--pcscf", nobody_, "registrations"}), 3);
+  std::ofstream(folder_ + "/.config/lapwing/imsctl.yaml") << "pscf: []\n";
+  EXPECT_EQ(run({"registrations"}), 2);
+  EXPECT_THAT(err_, HasSubstr("imsctl.yaml:1: pscf: is not a key here: did you mean \"pcscf\"?"));
+}
+
+TEST_F(ImsctlTest, when_the_file_of_the_machine_names_the_daemons_then_it_is_read) {
+  std::filesystem::create_directories(folder_ + "/etc/lapwing");
+  std::ofstream(folder_ + "/etc/lapwing/imsctl.yaml") << "pcscf: [\"" << address_ << "\"]\n";
+  EXPECT_EQ(run({"status"}), 0);
+}
+
+TEST_F(ImsctlTest, when_the_usage_is_wrong_then_the_code_is_2) {
+  EXPECT_EQ(run({}), 2);
+  EXPECT_EQ(run({"bogus"}), 2);
+  EXPECT_EQ(run({"show"}), 2);
+  EXPECT_EQ(run({"--scscf", address_, "deregister", "a", "--reason", "because"}), 2);
+  EXPECT_EQ(run({"--labhss", address_, "terminate", "a", "--reason", "4"}), 2);
+  EXPECT_EQ(run({"--pcscf", "nowhere", "status"}), 2);
+  EXPECT_EQ(run({"--pcscf", address_, "status", "--timeout", "soon"}), 2);
+  EXPECT_EQ(run({"--config", folder_ + "/none.yaml", "status"}), 2);
+}
+
+TEST_F(ImsctlTest, when_help_is_asked_for_then_the_exit_codes_are_told) {
+  EXPECT_EQ(run({"--help"}), 0);
+  EXPECT_THAT(out_, HasSubstr("3  no daemon is reachable"));
+  EXPECT_EQ(run({"version"}), 0);
+  EXPECT_THAT(out_, testing::StartsWith("imsctl "));
+}
+
+TEST_F(ImsctlTest, when_a_registration_is_ended_then_what_was_ended_is_told) {
+  EXPECT_EQ(run({"--scscf", address_, "deregister", "a", "--reason", "rejected"}), 0);
+  EXPECT_EQ(out_, "Deregistered: sip:a@x, rejected\n");
+  EXPECT_EQ(run({"--labhss", address_, "terminate", "a", "--reason", "2", "--text", "moved"}), 0);
+  EXPECT_EQ(out_, "sip:s@x answered: reason 2, moved\n");
+  EXPECT_EQ(run({"--labhss", address_, "push-profile", "a"}), 1);
+}
+
+TEST_F(ImsctlTest, when_json_is_asked_for_then_one_document_is_printed_whatever_failed) {
+  EXPECT_EQ(run({"--json", "--pcscf", address_, "--scscf", nobody_, "registrations"}), 0);
+  google::protobuf::Struct document;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(out_, &document).ok()) << out_;
+  const auto& replies = document.fields().at("replies").list_value();
+  ASSERT_EQ(replies.values_size(), 2);
+  EXPECT_EQ(replies.values(0).struct_value().fields().at("reply").struct_value().fields().at("total").number_value(),
+            5);
+  EXPECT_EQ(replies.values(1).struct_value().fields().at("error").struct_value().fields().at("code").string_value(),
+            "UNAVAILABLE");
+  EXPECT_EQ(run({"--json", "--pcscf", nobody_, "show", "a"}), 3);
+  EXPECT_TRUE(google::protobuf::util::JsonStringToMessage(out_, &document).ok()) << out_;
+}
+
+// Tells when the first whole event was written.
+class TellingBuffer final : public std::stringbuf {
+ public:
+  std::future<void> written() { return written_.get_future(); }
+
+ private:
+  int sync() override {
+    if (!std::exchange(told_, true)) written_.set_value();
+    return 0;
+  }
+  std::promise<void> written_;
+  bool told_ = false;
+};
+
+TEST_F(ImsctlTest, when_it_watches_then_events_are_printed_until_the_daemon_stops) {
+  TellingBuffer buffer;
+  std::future<void> written = buffer.written();
+  std::ostream out(&buffer);
+  std::ostringstream err;
+  auto watching = std::async(std::launch::async, [&] {
+    return imsctl({"--pcscf", address_, "watch", "a"}, out, err,
+                  {.clock = clock_, .width = 0, .home = folder_, .etc = folder_});
+  });
+  while (events_.watchers() == 0) std::this_thread::yield();
+  control::Event event;
+  event.kind = "register.challenged";
+  event.impi = "a@x";
+  event.text = "401 sent";
+  events_.publish(event);
+  ASSERT_EQ(written.wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  server_->stop();
+  EXPECT_EQ(watching.get(), 3);
+  EXPECT_THAT(buffer.str(), HasSubstr("register.challenged     a: 401 sent\n"));
+  EXPECT_THAT(err.str(), HasSubstr("imsctl: no more events: "));
+}
+
+TEST_F(ImsctlTest, when_a_completion_script_is_asked_for_then_it_knows_every_command) {
+  EXPECT_EQ(run({"completion", "bash"}), 0);
+  for (std::string_view command : {"registrations", "show", "sa", "hss", "deregister", "watch", "status", "version",
+                                   "subscribers", "terminate", "push-profile", "completion"}) {
+    EXPECT_THAT(out_, HasSubstr("    " + std::string(command) + ") words=\"--"));
+  }
+  EXPECT_EQ(run({"completion", "fish"}), 2);
+  // bash itself accepts it.
+  EXPECT_EQ(run({"completion", "bash"}), 0);
+  std::ofstream(folder_ + "/completion") << out_;
+  EXPECT_EQ(std::system(("bash -n " + folder_ + "/completion").c_str()), 0);
+}
+
+}  // namespace
+}  // namespace lapwing::cli
