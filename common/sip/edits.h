@@ -9,9 +9,10 @@
 //   edits.set(HeaderId::max_forwards, "69");
 //   std::string wire = edits.write(message);
 //
-// Values are written as given, with folds turned into single spaces: take them from parsed input or from quote(). A CR or
-// LF that is no fold, or a NUL that is not escaped by a backslash, is a broken invariant (the program stops), since it
-// would let one header forge another; a message that parsed has none. Names, URIs and phrases may hold no CR, LF, NUL.
+// Values are written as given, with folds turned into single spaces: take them from parsed input or from quote(). A CR
+// or LF that is no fold, or a NUL that is not escaped by a backslash, is a broken invariant (the program stops), since
+// it would let one header forge another; a message that parsed has none. Names, URIs and phrases may hold no CR, LF,
+// NUL.
 #pragma once
 
 #include <string>
@@ -40,7 +41,8 @@ class Edits {
   void remove_first_value(HeaderId id);
   // Replaces the first value of a list header.
   void replace_first_value(HeaderId id, std::string value);
-  // The value goes from the list; the row with its last value too ("Require: path, sec-agree" minus sec-agree). Any case.
+  // The value goes from the list; the row with its last value too ("Require: path, sec-agree" minus sec-agree). Any
+  // case.
   void remove_token(HeaderId id, std::string token);
   // Replaces body and Content-Type. Content-Length is always written anew.
   void body(std::string content_type, std::string body);
@@ -52,7 +54,16 @@ class Edits {
 
  private:
   enum class Kind : uint8_t {
-    request_uri, status, remove, set, prepend, append, remove_first, replace_first, remove_token, body
+    request_uri,
+    status,
+    remove,
+    set,
+    prepend,
+    append,
+    remove_first,
+    replace_first,
+    remove_token,
+    body
   };
   struct Edit {
     Kind kind;

@@ -6,6 +6,7 @@
 
 namespace lapwing::sip {
 
+// clang-format off
 enum class HeaderId : uint8_t {
   other,  // kept byte for byte, found by name only
   accept, accept_contact, accept_encoding, accept_language, alert_info, allow, allow_events, authentication_info,
@@ -21,6 +22,7 @@ enum class HeaderId : uint8_t {
   subject, subscription_state, supported, timestamp, to, unsupported, user_agent, via, warning, www_authenticate,
   count  // not a header: how many there are
 };
+// clang-format on
 
 // Name without the colon, any case, long or compact. Unknown: HeaderId::other.
 HeaderId header_id(std::string_view name);

@@ -24,18 +24,32 @@ namespace lapwing::sip {
 // Sizes in bytes unless said otherwise. What is over a limit is answered, never cut (see ParseFailure::status).
 struct Limits {
   uint32_t message = 128 * 1024;
-  uint32_t headers = 64 * 1024;      // start line and all header rows
-  uint32_t start_line = 8 * 1024;    // 414
-  uint32_t request_uri = 4 * 1024;   // 414
-  uint32_t row = 16 * 1024;          // one header row
-  uint32_t rows = 256;               // number of header rows
-  uint32_t list_values = 64;         // values of each of Via, Route, Record-Route, Path, Service-Route
-  uint32_t contacts = 16;            // Contact values in a REGISTER
-  uint32_t body = 64 * 1024;         // 413
+  uint32_t headers = 64 * 1024;     // start line and all header rows
+  uint32_t start_line = 8 * 1024;   // 414
+  uint32_t request_uri = 4 * 1024;  // 414
+  uint32_t row = 16 * 1024;         // one header row
+  uint32_t rows = 256;              // number of header rows
+  uint32_t list_values = 64;        // values of each of Via, Route, Record-Route, Path, Service-Route
+  uint32_t contacts = 16;           // Contact values in a REGISTER
+  uint32_t body = 64 * 1024;        // 413
 };
 
 enum class Method : uint8_t {
-  other, ack, bye, cancel, info, invite, message, notify, options, prack, publish, refer, register_, subscribe, update
+  other,
+  ack,
+  bye,
+  cancel,
+  info,
+  invite,
+  message,
+  notify,
+  options,
+  prack,
+  publish,
+  refer,
+  register_,
+  subscribe,
+  update
 };
 Method method_from(std::string_view text);  // case-sensitive (RFC 3261 section 7.1)
 std::string_view method_text(Method method);
@@ -99,16 +113,17 @@ class Message {
   std::string buffer_;
   absl::InlinedVector<HeaderRow, 32> rows_;
   uint16_t first_row_[static_cast<size_t>(HeaderId::count)] = {};  // 1 + index in rows_, 0: absent
-  uint32_t start_at_ = 0, start_size_ = 0, method_at_ = 0, method_size_ = 0, uri_at_ = 0, uri_size_ = 0, body_at_ = 0, body_size_ = 0;
+  uint32_t start_at_ = 0, start_size_ = 0, method_at_ = 0, method_size_ = 0, uri_at_ = 0, uri_size_ = 0, body_at_ = 0,
+           body_size_ = 0;
   Method method_ = Method::other;
   int16_t status_ = 0;
   bool bare_lf_ = false;
 };
 
 struct ParseFailure {
-  int status = 0;                  // what to answer: 400, 413, 414, 505, 501, 513; 0: drop without an answer
-  std::string why;                 // for the log and the Warning; no bytes of the message in it beyond names
-  bool close_stream = false;       // on a stream the framing is lost
+  int status = 0;             // what to answer: 400, 413, 414, 505, 501, 513; 0: drop without an answer
+  std::string why;            // for the log and the Warning; no bytes of the message in it beyond names
+  bool close_stream = false;  // on a stream the framing is lost
 };
 
 struct ParseResult {
@@ -149,8 +164,8 @@ class ValueRange {
   HeaderId id_;
 };
 
-// Takes the first value off a comma list (what stands in quotes or <> is opaque; no list header has comments) and leaves
-// the rest; white space around it is trimmed. The value is empty where two commas meet.
+// Takes the first value off a comma list (what stands in quotes or <> is opaque; no list header has comments) and
+// leaves the rest; white space around it is trimmed. The value is empty where two commas meet.
 std::string_view take_list_value(std::string_view& rest);
 // The text with folds turned into single spaces and white space trimmed.
 std::string unfold(std::string_view value);

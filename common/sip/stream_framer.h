@@ -14,14 +14,16 @@ class StreamFramer {
  public:
   explicit StreamFramer(const Limits& limits) : limits_(limits) {}
 
-  struct NeedMore {};                          // wait for bytes
-  struct Ping {};                              // CRLFCRLF: answer CRLF
-  struct Pong {};                              // a single CRLF: ignore; told at once, so a client sees its answer
-  struct Complete { std::string bytes; };      // one message: Message::parse(bytes, Framing::stream)
-  struct Broken {                              // close after answering, when the headers can be used
+  struct NeedMore {};  // wait for bytes
+  struct Ping {};      // CRLFCRLF: answer CRLF
+  struct Pong {};      // a single CRLF: ignore; told at once, so a client sees its answer
+  struct Complete {
+    std::string bytes;
+  };               // one message: Message::parse(bytes, Framing::stream)
+  struct Broken {  // close after answering, when the headers can be used
     int status;
     std::string why;
-    std::string headers;                       // what there is of the message up to and with the empty line; may be empty
+    std::string headers;  // what there is of the message up to and with the empty line; may be empty
   };
   using Event = std::variant<NeedMore, Ping, Pong, Complete, Broken>;
 

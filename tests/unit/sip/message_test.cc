@@ -266,6 +266,14 @@ TEST(MessageLimits, when_start_line_or_uri_is_too_long_then_414) {
   EXPECT_EQ(failure(options(), Framing::datagram, limits), 414);
 }
 
+TEST(MessageLimits, when_50_long_accept_rows_come_then_kept) {  // CVE-2018-7284
+  std::string rows;
+  for (int i = 0; i < 50; ++i) rows += "Accept: application/" + std::string(500, 'x') + "\r\n";
+  ParseResult result = parse(options(rows));
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result.message->values(HeaderId::accept).size(), 50u);
+}
+
 TEST(MessageLimits, when_a_row_is_too_long_then_400) {
   std::string row = "Subject: " + std::string(16 * 1024 - 11, 'x') + "\r\n";
   EXPECT_EQ(failure(options(row)), -1);
