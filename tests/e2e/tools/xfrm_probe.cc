@@ -1,7 +1,7 @@
 // NetlinkKernel on the command line, for tests in a kernel with ESP. It reads commands and answers each with lines, the
 // last of which begins with "ok" or "error":
 //
-//   prepare pcscf|handset LOCAL,...|any SERVER_PORT CLIENT_PORT,... ALGORITHMS,...
+//   prepare pcscf|handset LOCAL,...|any SERVER_PORT CLIENT_PORT,... [ALGORITHMS,...]
 //   set NAME UE PCSCF UC US PC PS SPI_UC SPI_US SPI_PC SPI_PS ALGORITHMS CK IK     (keys in hexadecimal)
 //   install NAME SECONDS
 //   lifetime NAME SECONDS
@@ -141,7 +141,8 @@ class Probe {
     std::vector<Port> clients;
     for (const std::string& client : split(word.at(4), ',')) clients.push_back(port(client));
     std::vector<Algorithms> algorithms;
-    for (const std::string& pair : split(word.at(5), ',')) algorithms.push_back(algorithms_from(pair).value());
+    for (const std::string& pair : split(word.size() < 6 ? "" : word.at(5), ','))
+      algorithms.push_back(algorithms_from(pair).value());
     End end = word.at(1) == "pcscf" ? End::pcscf : End::handset;
     return outcome(kernel_.prepare(end, local, port(word.at(3)), clients, algorithms));
   }
