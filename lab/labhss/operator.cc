@@ -1,5 +1,6 @@
 #include "lab/labhss/operator.h"
 
+#include "absl/strings/str_split.h"
 #include "common/runtime/log.h"
 
 namespace lapwing::labhss {
@@ -63,7 +64,8 @@ absl::Status LabHssOperator::reload() {
   std::lock_guard lock(reloading_);
   absl::StatusOr<Subscribers> subscribers = load_subscribers(config_path_);
   if (!subscribers.ok()) {
-    LW_LOG(warn, "the subscribers stay as they are: %s", std::string(subscribers.status().message()));
+    for (absl::string_view line : absl::StrSplit(subscribers.status().message(), '\n')) LW_LOG(warn, "%s", line);
+    LW_LOG(warn, "%s has errors: the subscribers stay as they are", config_path_);
     return subscribers.status();
   }
   const size_t count = subscribers->all().size();

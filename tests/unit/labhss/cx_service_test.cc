@@ -164,7 +164,7 @@ TEST_F(Lab, when_mar_is_malformed_then_the_result_says_how) {
   for (const char* scheme : {"Unknown", "SIP Digest", "Early-IMS-Security", "NASS-Bundled", "Digest-AKAv2-MD5"}) {
     request = good;
     request.item.scheme = scheme;
-    const cx::MultimediaAuthAnswer answer = answer(request);
+    const cx::MultimediaAuthAnswer answer = this->answer(request);
     EXPECT_EQ(answer.result, cx::experimental::auth_scheme_not_supported) << scheme;
     EXPECT_TRUE(answer.vectors.empty());
   }
@@ -178,7 +178,7 @@ TEST_F(Lab, when_several_vectors_are_asked_for_then_at_most_five_come_in_order) 
   request.item.scheme = "Digest-AKAv1-MD5";
   for (const auto& [wanted, given] : {std::pair(0u, 0u), std::pair(3u, 3u), std::pair(4'000'000'000u, 5u)}) {
     request.items = wanted;
-    const cx::MultimediaAuthAnswer answer = answer(request);
+    const cx::MultimediaAuthAnswer answer = this->answer(request);
     EXPECT_EQ(answer.items, given);
     ASSERT_EQ(answer.vectors.size(), given);
     for (uint32_t i = 0; i < given; ++i) EXPECT_EQ(answer.vectors[i].item_number, i + 1);
@@ -276,7 +276,7 @@ TEST_F(Lab, when_the_profile_is_there_already_then_it_is_left_out) {
   request.user_data_available = true;
   for (const uint32_t type : {0u, 1u, 2u}) {
     request.type = static_cast<cx::ServerAssignmentType>(type);
-    const cx::ServerAssignmentAnswer answer = answer(request);
+    const cx::ServerAssignmentAnswer answer = this->answer(request);
     EXPECT_EQ(answer.result, cx::base::success);
     EXPECT_TRUE(answer.user_data.empty());
   }
@@ -301,7 +301,7 @@ TEST_F(Lab, when_an_unregistered_user_is_served_then_the_s_cscf_is_stored) {
   cx::ServerAssignmentRequest request = sar_request(scscf, 3);
   request.impi = "";
   request.impus = {tel};
-  const cx::ServerAssignmentAnswer answer = answer(request);
+  const cx::ServerAssignmentAnswer answer = this->answer(request);
   EXPECT_EQ(answer.result, cx::base::success);
   EXPECT_EQ(answer.impi, impi);
   EXPECT_FALSE(answer.user_data.empty());
