@@ -66,7 +66,8 @@ struct Handset {
   std::vector<std::string> service_route;
   TimePoint expires;
   WallTime expires_wall;
-  sip::Flow unprotected;  // how it came, where there is no IPsec
+  sip::Flow unprotected;      // how it came, where there is no IPsec
+  TimePoint reachable_until;  // without IPsec: the last NOTIFY still goes out after the end
   std::vector<SaEntry> sets;
   uint64_t outbound = 0;  // the set for our requests; 0: unprotected
   // Our subscription to its reg event.

@@ -313,11 +313,12 @@ sip::Flow reply_flow(const SaEntry& entry, const sip::Flow& came_by) {
   return sip::Flow{sip::Protocol::udp, {entry.set.pcscf, entry.set.pc.value}, {entry.set.ue, entry.set.us.value}, 0};
 }
 
-std::optional<sip::Flow> request_flow(const Handset& locked, sip::Protocol protocol) {
+std::optional<sip::Flow> request_flow(const Handset& locked, TimePoint now, sip::Protocol protocol) {
   if (const SaEntry* entry = locked.outbound_set()) {
     return sip::Flow{protocol, {entry->set.pcscf, entry->set.pc.value}, {entry->set.ue, entry->set.us.value}, 0};
   }
-  if (!locked.registered || locked.unprotected.remote.port == 0) return std::nullopt;
+  bool reachable = locked.registered || now < locked.reachable_until;
+  if (!reachable || locked.unprotected.remote.port == 0) return std::nullopt;
   return locked.unprotected;
 }
 

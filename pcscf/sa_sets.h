@@ -50,6 +50,6 @@ std::optional<Carrier> carrier_of(Core& core, const sip::Flow& flow);
 // How a response to a request that came on this set goes: over UDP from port-pc to port-us.
 sip::Flow reply_flow(const SaEntry& entry, const sip::Flow& came_by);
 // How our requests go to the handset. nullopt: it has no way (no valid set, not registered).
-std::optional<sip::Flow> request_flow(const Handset& locked, sip::Protocol protocol);
+std::optional<sip::Flow> request_flow(const Handset& locked, TimePoint now, sip::Protocol protocol);
 
 }  // namespace lapwing::pcscf

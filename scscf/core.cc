@@ -49,6 +49,7 @@ void reply(sip::ServerTransaction& transaction, const Outcome& outcome) {
   sip::Writer response = transaction.response(outcome.code, outcome.reason);
   for (const auto& [id, value] : outcome.headers) response.add(id, value);
   transaction.respond(outcome.code, std::move(response).finish());
+  if (outcome.then) outcome.then();
 }
 
 void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {

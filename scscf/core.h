@@ -79,6 +79,8 @@ struct Outcome {
   int code = 500;
   std::string reason = {};  // of the status line; empty: the standard phrase
   std::vector<std::pair<sip::HeaderId, std::string>> headers = {};
+  // Run when the response is on its way: NOTIFYs, which must not overtake it.
+  std::function<void()> then = {};
   std::string why = {};  // in plain words, for the log and the operator; no secrets
 };
 

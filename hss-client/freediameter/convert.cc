@@ -157,8 +157,17 @@ absl::Status FrameworkDictionary::define_avp(const diameter::AvpDefinition& defi
   if (object == nullptr || fd_dict_getval(object, &data) != 0) {
     return absl::InternalError(absl::StrFormat("freeDiameter does not take the AVP %s", definition.name));
   }
-  avps_[key(definition.code, definition.vendor)] = {object, data.avp_basetype};
+  // Failed-AVP is a group to freeDiameter, and its content never parsed by us.
+  diameter::AvpType type = definition.type;
+  if (data.avp_basetype == AVP_TYPE_GROUPED) type = diameter::AvpType::group;
+  avps_[key(definition.code, definition.vendor)] = {
+      object, data.avp_basetype, {type, data.avp_flag_mask, data.avp_flag_val}};
   return absl::OkStatus();
+}
+
+std::optional<AvpRule> FrameworkDictionary::rule(uint32_t code, uint32_t vendor) const {
+  auto found = avps_.find(key(code, vendor));
+  return found == avps_.end() ? std::nullopt : std::optional<AvpRule>(found->second.rule);
 }
 
 dict_object* FrameworkDictionary::application(uint32_t id) const {

@@ -10,6 +10,7 @@
 #include "hss-client/avp.h"
 #include "hss-client/freediameter/core.h"
 #include "hss-client/freediameter/framework.h"
+#include "hss-client/freediameter/guard.h"
 
 namespace lapwing {
 
@@ -26,11 +27,14 @@ class FrameworkDictionary {
   msg* new_request(const diameter::Message& message) const;
   // Adds the AVPs after those that parent has. What the dictionary lacks is left out; false then.
   bool add(msg_or_avp* parent, const std::vector<diameter::Avp>& avps) const;
+  // What freeDiameter fixes about an AVP; nullopt when it is not in the dictionary.
+  std::optional<AvpRule> rule(uint32_t code, uint32_t vendor) const;
 
  private:
   struct Known {
     dict_object* object;
     dict_avp_basetype type;
+    AvpRule rule;
   };
   absl::Status define_avp(const diameter::AvpDefinition& definition);
   bool set_value(struct avp* avp, dict_avp_basetype type, const diameter::Avp& from) const;

@@ -38,7 +38,10 @@ void log_line(int level, const char* format, va_list arguments) {
   if (length < 0) return;
   std::string text =
       log::printable(std::string_view(line, std::min(static_cast<size_t>(length), sizeof line - 1)), 1000);
-  if (level >= FD_LOG_FATAL) {
+  DiameterCore::State* core = the_core.load();
+  if (level >= FD_LOG_FATAL && core != nullptr && core->ending) {  // it calls its end fatal, wanted or not
+    LW_LOG(debug, "freeDiameter: %s", text);
+  } else if (level >= FD_LOG_FATAL) {
     LW_LOG(error, "freeDiameter: %s", text);
   } else if (level >= FD_LOG_ERROR) {
     LW_LOG(warn, "freeDiameter: %s", text);
@@ -277,6 +280,7 @@ void cut_connections() {
 void DiameterCore::State::stop() {
   std::unique_lock lock(mutex);
   stopping = true;
+  ending = true;
   bool dead = ended;
   lock.unlock();
   wake.notify_all();

@@ -247,6 +247,13 @@ int State::choose_peer(void* data, msg** message, fd_list* candidates) {
 void State::on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other, fd_hook_permsgdata*, void* data) {
   auto* core = static_cast<State*>(data);
   switch (type) {
+    case HOOK_DATA_RECEIVED: {
+      NotCancelled guard;
+      auto* received = static_cast<fd_cnx_rcvdata*>(other);
+      std::string fault = make_safe({received->buffer, received->length}, core->rules);
+      if (!fault.empty()) LW_LOG(warn, "a malformed answer came: %s", fault);
+      break;
+    }
     case HOOK_MESSAGE_DROPPED: {
       NotCancelled guard;
       core->message_dropped(message, static_cast<const char*>(other));

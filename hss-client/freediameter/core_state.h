@@ -37,6 +37,7 @@ struct DiameterCore::State {
 
   DiameterOptions options;
   FrameworkDictionary dictionary;
+  AvpRules rules = [this](uint32_t code, uint32_t vendor) { return dictionary.rule(code, vendor); };
   std::function<void()> on_death;
   absl::flat_hash_map<uint32_t, std::function<void(Incoming)>> handlers;  // not changed after start()
 
@@ -52,6 +53,7 @@ struct DiameterCore::State {
   bool ended = false;     // freeDiameter has ended
   bool sender_ended = false;
 
+  std::atomic<bool> ending{false};  // stopping, for those who must not take the mutex
   std::atomic<uint32_t> session_low{0};
   uint32_t session_high = 0;
   session* dummy = nullptr;

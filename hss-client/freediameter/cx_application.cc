@@ -18,6 +18,11 @@ DiameterApplication cx_application() {
           cx::dictionary()};
 }
 
+std::string error_message_of(const diameter::Message& message) {
+  const diameter::Avp* found = diameter::find(message.avps, 281, 0);
+  return found && !found->data.empty() ? ": " + log::printable(found->data) : std::string();
+}
+
 std::optional<HssFailure> failure_of(const DiameterCore::Reply& reply, uint32_t command, const std::string& peer) {
   using Kind = HssFailure::Kind;
   switch (reply.kind) {
@@ -37,10 +42,7 @@ std::optional<HssFailure> failure_of(const DiameterCore::Reply& reply, uint32_t 
   const diameter::Avp* code = diameter::find(reply.message.avps, 268, 0);
   uint32_t value = code ? diameter::value32(*code).value_or(0) : 0;
   if (value / 1000 != 3) return std::nullopt;
-  std::string text = peer + ": " + cx::result_text({false, value});
-  if (const diameter::Avp* message = diameter::find(reply.message.avps, 281, 0)) {
-    text += ": " + log::printable(message->data);
-  }
+  std::string text = peer + ": " + cx::result_text({false, value}) + error_message_of(reply.message);
   if (const diameter::Avp* host = diameter::find(reply.message.avps, 292, 0)) {
     text += ", redirected to " + log::printable(host->data);
   }

@@ -15,6 +15,9 @@ DiameterApplication cx_application();
 // A 3xxx result, or a reply that is no answer, as the failure it is; nullopt when there is an answer to decode.
 std::optional<HssFailure> failure_of(const DiameterCore::Reply& reply, uint32_t command, const std::string& peer);
 
+// ": " and the Error-Message, when there is one.
+std::string error_message_of(const diameter::Message& message);
+
 // The reply as an answer, or why it is none. Keys are wiped from the reply.
 template <typename Answer>
 HssOutcome<Answer> outcome_of(DiameterCore::Reply& reply, uint32_t command, const std::string& peer) {
@@ -22,7 +25,7 @@ HssOutcome<Answer> outcome_of(DiameterCore::Reply& reply, uint32_t command, cons
   auto parsed = cx::decode<Answer>(reply.message.avps);
   cx::wipe_secrets(reply.message.avps);
   if (auto* fault = std::get_if<diameter::Fault>(&parsed)) {
-    return HssFailure{HssFailure::Kind::malformed, peer + ": " + fault->text};
+    return HssFailure{HssFailure::Kind::malformed, peer + ": " + fault->text + error_message_of(reply.message)};
   }
   return std::get<Answer>(std::move(parsed));
 }

@@ -266,6 +266,7 @@ Task<void> registered(Core& core, Site& site, TransactionPtr transaction, Attemp
       std::lock_guard lock(attempt.handset->mutex);
       if (attempt.handset->registered) attempt.handset->since = core.clock.wall();
       attempt.handset->registered = false;
+      attempt.handset->reachable_until = core.clock.now() + core.settings.grace;
       attempt.handset->state = HandsetState::deregistered;
       attempt.handset->why = "the handset deregistered";
       for (const SaEntry& entry : attempt.handset->sets) ids.push_back(entry.id);

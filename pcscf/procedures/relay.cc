@@ -193,7 +193,7 @@ Task<void> to_handset(Core& core, Site& site, TransactionPtr transaction) {
   std::optional<sip::Flow> flow;
   {
     std::lock_guard lock(handset->mutex);
-    flow = request_flow(*handset, sip::Protocol::udp);
+    flow = request_flow(*handset, core.clock.now(), sip::Protocol::udp);
   }
   if (!flow) co_return transaction->reject(480, "Handset Not Reachable");
   sip::Edits edits;

@@ -62,6 +62,7 @@ void end_registration(Core& core, Site& site, const std::shared_ptr<Handset>& ha
     std::lock_guard lock(handset->mutex);
     if (!handset->registered) return;
     handset->registered = false;
+    handset->reachable_until = core.clock.now() + core.settings.grace;
     handset->state = HandsetState::deregistered;
     handset->since = core.clock.wall();
     handset->why = why;

@@ -201,8 +201,9 @@ Task<Outcome> bind(Core& core, Site& site, RegisterRequest request, bool authent
   watch_expiry(core, site, request.impi, longest_left(core, now));
   core.report(known ? "register.refreshed" : "register.accepted", request.impi, request.impu_uri,
               absl::StrFormat("registered %s for %d s", request.contact_text(), seconds_of(longest_left(core, now))));
-  notify_watchers(core, now.set, replaced);
-  co_return registered_response(core, request, now);
+  Outcome ok = registered_response(core, request, now);
+  ok.then = [&core, set = now.set, replaced] { notify_watchers(core, set, replaced); };
+  co_return ok;
 }
 
 void watch_expiry(Core& core, Site& site, const std::string& impi, Duration in) {

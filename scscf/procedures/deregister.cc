@@ -80,12 +80,12 @@ Task<Outcome> deregister_user(Core& core, Site& site, RegisterRequest request) {
                                          : cx::ServerAssignmentType::user_deregistration;
   for (Ended& set : ended) co_await tell_hss(core, site, request.impi, set, type);
   core.report("register.deregistered", request.impi, request.impu_uri, "the handset deregistered");
-  notify_watchers(core, now.set, gone);
 
   Outcome ok = registered_response(core, request, now);
   for (const Binding& binding : gone) {
     ok.headers.emplace_back(sip::HeaderId::contact, absl::StrFormat("<%s>%s;expires=0", binding.uri, binding.params));
   }
+  ok.then = [&core, set = now.set, gone] { notify_watchers(core, set, gone); };
   co_return ok;
 }
 

@@ -1,0 +1,153 @@
+#include "hss-client/freediameter/guard.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+
+namespace lapwing {
+namespace {
+
+using Bytes = std::span<uint8_t>;
+
+constexpr uint32_t session_id = 263, result_code = 268, failed_avp = 279, error_message = 281;
+constexpr uint32_t nobodys_code = 0xfffffff0;  // an AVP that no dictionary has
+
+uint32_t read24(Bytes b, size_t at) {
+  return uint32_t{b[at]} << 16 | uint32_t{b[at + 1]} << 8 | b[at + 2];
+}
+uint32_t read32(Bytes b, size_t at) {
+  return uint32_t{b[at]} << 24 | read24(b, at + 1);
+}
+
+void write32(Bytes b, size_t at, uint32_t value) {
+  for (size_t i = 0; i < 4; ++i) b[at + i] = static_cast<uint8_t>(value >> (24 - 8 * i));
+}
+
+struct Frame {
+  uint32_t code = 0, vendor = 0;
+  size_t header = 8, length = 0, padded = 0;
+};
+
+// The AVP at the front; nullopt when it does not fit.
+std::optional<Frame> frame_of(Bytes b) {
+  if (b.size() < 8) return std::nullopt;
+  Frame f;
+  f.code = read32(b, 0);
+  f.length = read24(b, 5);
+  if (b[4] & diameter::avp_flag::vendor) {
+    f.header = 12;
+    if (b.size() < 12) return std::nullopt;
+    f.vendor = read32(b, 8);
+  }
+  if (f.length < f.header || f.length > b.size()) return std::nullopt;
+  f.padded = std::min(b.size(), (f.length + 3) & ~size_t{3});
+  return f;
+}
+
+std::optional<size_t> fixed_size(diameter::AvpType type) {
+  switch (type) {
+    case diameter::AvpType::unsigned32:
+    case diameter::AvpType::integer32:
+    case diameter::AvpType::time:
+      return 4;
+    case diameter::AvpType::unsigned64:
+      return 8;
+    default:
+      return std::nullopt;
+  }
+}
+
+// Bounded by diameter::max_depth. Returns the first fault.
+std::string set_flags(Bytes avps, const AvpRules& rules, bool answer, size_t depth) {
+  if (depth == diameter::max_depth) return "groups too deep";
+  while (!avps.empty()) {
+    std::optional<Frame> f = frame_of(avps);
+    if (!f) return "an AVP goes beyond its group";
+    // It may hold what is broken; freeDiameter would parse it as a group.
+    if (answer && f->code == failed_avp && f->vendor == 0) write32(avps, 0, nobodys_code);
+    std::optional<AvpRule> rule = rules(read32(avps, 0), f->vendor);
+    uint8_t& flags = avps[4];
+    if (rule) {
+      flags = static_cast<uint8_t>((flags & ~rule->flag_mask) | (rule->flag_value & rule->flag_mask));
+      std::optional<size_t> size = fixed_size(rule->type);
+      if (answer && size && f->length - f->header != *size) {
+        return absl::StrFormat("AVP %d is %d bytes, %d wanted", f->code, f->length - f->header, *size);
+      }
+      if (rule->type == diameter::AvpType::group) {
+        std::string fault = set_flags(avps.subspan(f->header, f->length - f->header), rules, answer, depth + 1);
+        if (!fault.empty()) return fault;
+      }
+    } else if (answer) {
+      flags &= static_cast<uint8_t>(~diameter::avp_flag::mandatory);
+    }
+    avps = avps.subspan(f->padded);
+  }
+  return {};
+}
+
+// Writes an AVP without flags over the first length bytes; length is a multiple of 4.
+void overwrite(Bytes avps, uint32_t code, size_t length) {
+  write32(avps, 0, code);
+  avps[4] = 0;
+  avps[5] = static_cast<uint8_t>(length >> 16);
+  avps[6] = static_cast<uint8_t>(length >> 8);
+  avps[7] = static_cast<uint8_t>(length);
+}
+
+// In place of all AVPs, an Error-Message that tells the fault, and one that says nothing in the space that is left.
+void empty_out(Bytes avps, std::string_view fault) {
+  if (avps.size() < 16 || avps.size() % 4 != 0) {
+    std::fill(avps.begin() + 8, avps.end(), uint8_t{0});
+    return overwrite(avps, nobodys_code, avps.size());
+  }
+  size_t length = std::min(avps.size(), (8 + fault.size() + 3) & ~size_t{3});
+  if (avps.size() - length == 4) length -= 4;
+  std::fill(avps.begin(), avps.end(), uint8_t{' '});
+  std::copy_n(fault.begin(), std::min(fault.size(), length - 8), avps.begin() + 8);
+  overwrite(avps, error_message, length);
+  if (length < avps.size()) overwrite(avps.subspan(length), nobodys_code, avps.size() - length);
+}
+
+// Result-Code to where it is parsed first; one that could not be parsed becomes unknown.
+void move_result_forward(Bytes avps) {
+  size_t front = 0, at = 0;
+  bool moved = false;
+  while (at < avps.size()) {
+    std::optional<Frame> f = frame_of(avps.subspan(at));
+    if (!f) return;
+    if (f->vendor == 0 && f->code == session_id && at == 0 && avps[4] == diameter::avp_flag::mandatory) {
+      front = f->padded;
+    } else if (f->vendor == 0 && f->code == result_code && !(avps[at + 4] & diameter::avp_flag::vendor)) {
+      if (f->length == 12 && !moved) {
+        avps[at + 4] = diameter::avp_flag::mandatory;
+        std::rotate(avps.begin() + static_cast<std::ptrdiff_t>(front), avps.begin() + static_cast<std::ptrdiff_t>(at),
+                    avps.begin() + static_cast<std::ptrdiff_t>(at + f->padded));
+        moved = true;
+      } else {
+        write32(avps, at, nobodys_code);
+        avps[at + 4] = 0;
+      }
+    }
+    at += f->padded;
+  }
+}
+
+}  // namespace
+
+std::string make_safe(std::span<uint8_t> message, const AvpRules& rules) {
+  if (message.size() < diameter::header_size + 8) return {};
+  bool answer = !(message[4] & diameter::command_flag::request);
+  bool base_application = read32(message, 8) == 0;  // CEA, DWA, DPA: freeDiameter's own, with AVPs we have no rules for
+  Bytes avps = message.subspan(diameter::header_size);
+  std::string fault;
+  if (!base_application) fault = set_flags(avps, rules, answer, 0);
+  if (!answer) return {};
+  if (fault.empty()) {
+    move_result_forward(avps);
+  } else {
+    empty_out(avps, fault);
+  }
+  return fault;
+}
+
+}  // namespace lapwing

@@ -1,0 +1,32 @@
+// Makes a received Diameter message safe for freeDiameter 1.2.1, in place, before freeDiameter parses it.
+//
+// freeDiameter asserts, and so ends the whole program, when an answer holds any AVP it cannot parse (an unknown one
+// with the M flag is enough) before its Result-Code, or a Result-Code that is not 4 bytes. It also refuses an AVP whose
+// M flag differs from its dictionary's, where the receiver of an AVP that it understands takes either.
+//
+// So: Result-Code is moved to the front (behind Session-Id); the fixed flags of AVPs we know are set right; in an
+// answer the M flag of unknown AVPs is cleared; an answer that our own codec would not take becomes one without
+// Result-Code, which is told to the caller as malformed. Requests keep their faults: freeDiameter answers them as it
+// should.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "hss-client/avp.h"
+
+namespace lapwing {
+
+struct AvpRule {
+  diameter::AvpType type;
+  uint8_t flag_mask, flag_value;  // the flags that freeDiameter wants fixed
+};
+using AvpRules = std::function<std::optional<AvpRule>(uint32_t code, uint32_t vendor)>;
+
+// message: one whole Diameter message. Returns what was wrong when an answer was emptied, else nothing.
+std::string make_safe(std::span<uint8_t> message, const AvpRules& rules);
+
+}  // namespace lapwing

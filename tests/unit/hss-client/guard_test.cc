@@ -1,0 +1,130 @@
+#include "hss-client/freediameter/guard.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "hss-client/cx_codec.h"
+
+namespace lapwing {
+namespace {
+
+using diameter::Avp;
+using ::testing::HasSubstr;
+
+std::optional<AvpRule> rules(uint32_t code, uint32_t vendor) {
+  const cx::AvpDefinition* known = cx::definition(code, vendor);
+  if (known == nullptr) return std::nullopt;
+  if (vendor != 0) return AvpRule{known->type, 0x80, 0x80};
+  return AvpRule{known->type, 0xc0, static_cast<uint8_t>(known->mandatory ? 0x40 : 0)};
+}
+
+struct Safe {
+  std::string fault;
+  std::vector<Avp> avps;
+};
+
+Safe safe(uint8_t flags, std::vector<Avp> avps, uint32_t application = cx::application_id) {
+  diameter::Message message;
+  message.flags = flags;
+  message.command = 303;
+  message.application = application;
+  message.avps = std::move(avps);
+  std::string bytes = diameter::encode(message);
+  Safe out;
+  out.fault = make_safe({reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}, rules);
+  auto parsed = diameter::decode(bytes, cx::is_group);
+  EXPECT_TRUE(std::holds_alternative<diameter::Message>(parsed));
+  out.avps = std::get<diameter::Message>(parsed).avps;
+  return out;
+}
+
+constexpr uint8_t answer = 0x40, request = 0xc0;
+const Avp session = diameter::octets(263, 0, true, "a;1;2");
+const Avp success = diameter::unsigned32(268, 0, true, 2001);
+const Avp origin = diameter::octets(264, 0, true, "hss.example");
+
+TEST(Guard, when_result_code_is_last_then_it_comes_behind_session_id) {
+  Safe s = safe(answer, {session, origin, diameter::octets(601, 10415, true, "sip:u"), success});
+  EXPECT_EQ(s.avps, (std::vector<Avp>{session, success, origin, diameter::octets(601, 10415, true, "sip:u")}));
+  EXPECT_EQ(s.fault, "");
+}
+
+TEST(Guard, when_there_is_no_session_id_then_result_code_comes_first) {
+  EXPECT_EQ(safe(answer, {origin, success}, 0).avps, (std::vector<Avp>{success, origin}));
+}
+
+TEST(Guard, when_an_unknown_avp_has_m_then_an_answer_loses_the_flag_and_a_request_keeps_it) {
+  Avp unknown = diameter::octets(9999, 10415, true, "x");
+  EXPECT_FALSE(safe(answer, {session, unknown, success}).avps[2].mandatory);
+  EXPECT_TRUE(safe(request, {session, unknown}).avps[1].mandatory);
+}
+
+TEST(Guard, when_known_avps_have_other_flags_then_they_are_set_right) {
+  Avp error = diameter::octets(281, 0, true, "why");  // Error-Message has no M in the dictionary
+  Avp host = diameter::octets(264, 0, false, "hss.example");
+  Safe s = safe(answer, {session, error, host, success});
+  EXPECT_FALSE(s.avps[2].mandatory);
+  EXPECT_TRUE(s.avps[3].mandatory);
+}
+
+TEST(Guard, when_a_number_has_another_size_then_the_answer_is_emptied_with_the_reason) {
+  Safe s = safe(answer, {session, diameter::octets(607, 10415, true, "abc"), success});
+  EXPECT_THAT(s.fault, HasSubstr("AVP 607 is 3 bytes, 4 wanted"));
+  ASSERT_EQ(s.avps.size(), 2u);
+  EXPECT_EQ(s.avps[0].code, 281u);
+  EXPECT_THAT(s.avps[0].data, HasSubstr("AVP 607 is 3 bytes, 4 wanted"));
+  EXPECT_FALSE(s.avps[0].mandatory || s.avps[1].mandatory);
+  EXPECT_NE(safe(answer, {session, diameter::octets(268, 0, true, "abc")}).fault, "");
+  EXPECT_NE(
+      safe(answer, {session, success, diameter::grouped(297, 0, true, {diameter::octets(298, 0, true, "abc")})}).fault,
+      "");
+}
+
+TEST(Guard, when_the_result_code_of_a_base_answer_is_broken_then_it_becomes_unknown) {
+  Safe s = safe(answer, {diameter::octets(268, 0, true, "abc"), origin}, 0);
+  EXPECT_EQ(diameter::find(s.avps, 268, 0), nullptr);
+}
+
+TEST(Guard, when_there_are_two_result_codes_then_one_is_left) {
+  Safe s = safe(answer, {session, success, diameter::unsigned32(268, 0, true, 5012)});
+  EXPECT_EQ(std::count_if(s.avps.begin(), s.avps.end(), [](const Avp& a) { return a.code == 268; }), 1);
+}
+
+TEST(Guard, when_failed_avp_holds_a_broken_avp_then_the_result_is_kept) {
+  Safe s = safe(answer, {session, diameter::octets(279, 0, true, "broken"), diameter::unsigned32(268, 0, true, 5014)});
+  EXPECT_EQ(s.fault, "");
+  EXPECT_EQ(diameter::value32(s.avps[1]), 5014u);
+  EXPECT_FALSE(s.avps[2].mandatory);
+}
+
+TEST(Guard, when_an_answer_of_any_size_is_emptied_then_it_stays_a_message) {
+  for (size_t size = 0; size < 60; ++size) {
+    Safe s = safe(answer, {diameter::octets(607, 10415, true, "abc"),
+                           diameter::octets(601, 10415, true, std::string(size, 'x'))});
+    EXPECT_NE(s.fault, "");
+    for (const Avp& avp : s.avps) EXPECT_FALSE(avp.mandatory);
+  }
+  EXPECT_NE(safe(answer, {diameter::octets(268, 0, true, "")}).fault, "");
+}
+
+TEST(Guard, when_groups_are_too_deep_then_the_answer_is_emptied) {
+  Avp avp = diameter::octets(602, 10415, true, "x");
+  for (size_t i = 0; i < 100; ++i) avp = diameter::grouped(603, 10415, true, {avp});
+  EXPECT_THAT(safe(answer, {session, success, avp}).fault, HasSubstr("deep"));
+}
+
+TEST(Guard, when_frames_are_broken_then_nothing_is_read_or_written_beyond_them) {
+  for (int first = 0; first < 256; ++first) {
+    std::string bytes = diameter::encode(cx::request_message(cx::Command::multimedia_auth, "a;1;2", {success, origin}));
+    bytes[4] = 0x40;
+    bytes[27] = static_cast<char>(first);
+    std::string fault = make_safe({reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}, rules);
+    for (size_t size = 0; size < bytes.size(); size += 3) {
+      std::vector<uint8_t> cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
+      make_safe(cut, rules);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lapwing
