@@ -27,6 +27,11 @@ struct Endpoint {
   asio::ip::tcp::endpoint tcp() const { return {address, port}; }
   std::string text() const;  // as endpoint_from() reads it
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Endpoint& e) {
+    if (e.address.is_v4()) return H::combine(std::move(h), e.address.to_v4().to_uint(), e.port);
+    return H::combine(std::move(h), e.address.to_v6().to_bytes(), e.port);
+  }
 };
 
 struct Prefix {
