@@ -112,6 +112,7 @@ absl::Status DiameterCore::State::initialize(const std::vector<DiameterApplicati
   for (const DiameterApplication& application : applications) {
     if (absl::Status status = dictionary.define(application); !status.ok()) return status;
     for (const DiameterApplication::Command& command : application.commands) {
+      commands.push_back(command.code);
       disp_when when{};
       when.app = dictionary.application(application.id);
       when.command = dictionary.request_command(command.code);

@@ -38,6 +38,7 @@ struct DiameterCore::State {
   DiameterOptions options;
   FrameworkDictionary dictionary;
   AvpRules rules = [this](uint32_t code, uint32_t vendor) { return dictionary.rule(code, vendor); };
+  std::vector<uint32_t> commands;  // of the applications; not changed after create()
   std::function<void()> on_death;
   absl::flat_hash_map<uint32_t, std::function<void(Incoming)>> handlers;  // not changed after start()
 

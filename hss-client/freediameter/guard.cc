@@ -26,6 +26,7 @@ void write32(Bytes b, size_t at, uint32_t value) {
 struct Frame {
   uint32_t code = 0, vendor = 0;
   size_t header = 8, length = 0, padded = 0;
+  bool vendor_flag = false;
 };
 
 // The AVP at the front; nullopt when it does not fit.
@@ -38,6 +39,7 @@ std::optional<Frame> frame_of(Bytes b) {
     f.header = 12;
     if (b.size() < 12) return std::nullopt;
     f.vendor = read32(b, 8);
+    f.vendor_flag = true;
   }
   if (f.length < f.header || f.length > b.size()) return std::nullopt;
   f.padded = std::min(b.size(), (f.length + 3) & ~size_t{3});
@@ -63,6 +65,8 @@ std::string set_flags(Bytes avps, const AvpRules& rules, bool answer, size_t dep
   while (!avps.empty()) {
     std::optional<Frame> f = frame_of(avps);
     if (!f) return "an AVP goes beyond its group";
+    if (answer && f->vendor_flag && f->vendor == 0)
+      return absl::StrFormat("AVP %d has the V flag and Vendor-Id 0", f->code);
     // It may hold what is broken; freeDiameter would parse it as a group.
     if (answer && f->code == failed_avp && f->vendor == 0) write32(avps, 0, nobodys_code);
     std::optional<AvpRule> rule = rules(read32(avps, 0), f->vendor);
@@ -117,8 +121,8 @@ void move_result_forward(Bytes avps) {
     if (!f) return;
     if (f->vendor == 0 && f->code == session_id && at == 0 && avps[4] == diameter::avp_flag::mandatory) {
       front = f->padded;
-    } else if (f->vendor == 0 && f->code == result_code && !(avps[at + 4] & diameter::avp_flag::vendor)) {
-      if (f->length == 12 && !moved) {
+    } else if (f->vendor == 0 && f->code == result_code) {
+      if (f->length == 12 && !f->vendor_flag && !moved) {
         avps[at + 4] = diameter::avp_flag::mandatory;
         std::rotate(avps.begin() + static_cast<std::ptrdiff_t>(front), avps.begin() + static_cast<std::ptrdiff_t>(at),
                     avps.begin() + static_cast<std::ptrdiff_t>(at + f->padded));
@@ -134,13 +138,19 @@ void move_result_forward(Bytes avps) {
 
 }  // namespace
 
-std::string make_safe(std::span<uint8_t> message, const AvpRules& rules) {
+std::string make_safe(std::span<uint8_t> message, const AvpRules& rules, std::span<const uint32_t> commands) {
+  // CEA, RAA, ACA, ASA, STA, DWA, DPA: freeDiameter's own, with AVPs that we have no rules for.
+  static constexpr uint32_t base_commands[] = {257, 258, 271, 274, 275, 280, 282};
   if (message.size() < diameter::header_size + 8) return {};
   bool answer = !(message[4] & diameter::command_flag::request);
-  bool base_application = read32(message, 8) == 0;  // CEA, DWA, DPA: freeDiameter's own, with AVPs we have no rules for
+  uint32_t command = read24(message, 5);
   Bytes avps = message.subspan(diameter::header_size);
   std::string fault;
-  if (!base_application) fault = set_flags(avps, rules, answer, 0);
+  if (std::find(commands.begin(), commands.end(), command) != commands.end()) {
+    fault = set_flags(avps, rules, answer, 0);
+  } else if (std::find(std::begin(base_commands), std::end(base_commands), command) == std::end(base_commands)) {
+    fault = absl::StrFormat("unknown command %d", command);
+  }
   if (!answer) return {};
   if (fault.empty()) {
     move_result_forward(avps);

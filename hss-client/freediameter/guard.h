@@ -26,7 +26,8 @@ struct AvpRule {
 };
 using AvpRules = std::function<std::optional<AvpRule>(uint32_t code, uint32_t vendor)>;
 
-// message: one whole Diameter message. Returns what was wrong when an answer was emptied, else nothing.
-std::string make_safe(std::span<uint8_t> message, const AvpRules& rules);
+// commands: the command codes of our applications. message: one whole Diameter message. Returns what was wrong when an
+// answer was emptied, else nothing.
+std::string make_safe(std::span<uint8_t> message, const AvpRules& rules, std::span<const uint32_t> commands);
 
 }  // namespace lapwing

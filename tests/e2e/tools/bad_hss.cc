@@ -8,14 +8,18 @@
 //
 // Modes for Cx requests
 //   ok  silent  freeze (stops reading)  die (exits at once)  close  late (--delay)  result (--code; 3xxx with E)
-//   experimental (--code)  no-result  other-command  broken-avp (AVP beyond the message)  short-integer (Result-Code of
-//   3 bytes)  short-message (length 16)  garbage  bad-version  unknown-m (AVP with M)  bad-vector  bad-vsai  no-vendor
-//   (in Experimental-Result)  no-m (no AVP has M)  reversed (AVPs backwards)  double (answers twice)  other-hop (wrong
-//   Hop-by-Hop)  crlf (in Server-Name)  other-application  many-avps  unknown-result  empty-data  deep (nested groups)
+//   unknown-m-first  short-first (a 3-byte integer before Result-Code)  short-first-error, short-error (with the E
+//   flag) short-experimental  experimental (--code)  no-result  other-command  broken-avp (AVP beyond the message)
+//   short-integer (Result-Code of 3 bytes)  short-message (length 16)  garbage  bad-version  unknown-m (AVP with M)
+//   bad-vector  bad-vsai  no-vendor (in Experimental-Result)  no-m (no AVP has M)  reversed (AVPs backwards)  double
+//   (answers twice)  other-hop (wrong Hop-by-Hop)  crlf (in Server-Name)  other-application  many-avps  huge (over 64
+//   KiB)  unknown-result  empty-data  deep (nested groups)
+//   fuzz (a few bytes changed; --code is the seed)
 // Modes for the connection
 //   cea-many-origin (64 Origin-Host)  cea-other-origin  cea-refuse (3010)  no-cea  no-dwa  cea-bad-vsai
 // Pushes
-//   rtr  rtr-empty-user  rtr-no-reason  rtr-unknown-m  rtr-nul-session  ppr  rtr-no-user  rtr-short-reason  mar
+//   fuzz (a RTR with a few bytes changed)  rtr  rtr-empty-user  rtr-no-reason  rtr-unknown-m  rtr-nul-session  ppr
+//   rtr-no-user  rtr-short-reason  mar
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -78,6 +82,7 @@ class BadHss {
   void misbehave(const Message& request);
   void broken_bytes(const Message& request, Message answer);
   void push(const std::string& what);
+  void mutate(std::string& bytes);
   void send(const Message& message) { write_all(diameter::encode(message)); }
   void write_all(const std::string& bytes) {
     if (peer_ >= 0 && ::send(peer_, bytes.data(), bytes.size(), MSG_NOSIGNAL) < 0) say("write failed");
@@ -86,6 +91,7 @@ class BadHss {
   Options o_;
   int listener_ = -1, peer_ = -1, requests_ = 0;
   uint32_t next_id_ = 1;
+  uint64_t random_ = 0;
   std::string in_, client_ = "scscf.example";
   std::vector<Delayed> delayed_;
 };
@@ -271,6 +277,26 @@ void BadHss::misbehave(const Message& request) {
   if (m == "other-application") answer.application = 16777217;
   if (m == "other-hop") answer.hop_by_hop += 77;
   if (m == "unknown-m") answer.avps.push_back(diameter::octets(9999, cx::vendor_3gpp, true, "x"));
+  if (m == "unknown-m-first")
+    answer.avps.insert(answer.avps.begin() + 1, diameter::octets(9999, cx::vendor_3gpp, true, "x"));
+  if (m == "short-first")
+    answer.avps.insert(answer.avps.begin() + 1, diameter::octets(607, cx::vendor_3gpp, true, "abc"));
+  if (m == "short-first-error") {
+    Message error = cx::answer_message(request, cx::encode_error(routing(), {3004, "busy", {}}));
+    error.avps.insert(error.avps.begin() + 1, diameter::octets(607, cx::vendor_3gpp, true, "abc"));
+    return send(error);
+  }
+  if (m == "short-error") {
+    Message error = cx::answer_message(request, cx::encode_error(routing(), {3004, "busy", {}}));
+    for (Avp& a : error.avps) {
+      if (a.code == 268) a.data = "abc";
+    }
+    return send(error);
+  }
+  if (m == "short-experimental") {
+    return send(replace_result(diameter::grouped(
+        297, 0, true, {diameter::unsigned32(266, 0, true, cx::vendor_3gpp), diameter::octets(298, 0, true, "abc")})));
+  }
   if (m == "crlf") {
     std::erase_if(answer.avps, [](const Avp& a) { return a.code == 602; });
     answer.avps.push_back(diameter::octets(602, cx::vendor_3gpp, true, "sip:a\r\nEvil: 1"));
@@ -284,7 +310,8 @@ void BadHss::misbehave(const Message& request) {
     for (Avp& a : answer.avps) a.mandatory = a.vendor == 0;
   }
   if (m == "reversed") std::reverse(answer.avps.begin() + 1, answer.avps.end());
-  if (m == "many-avps") answer.avps.resize(3000, diameter::octets(282, 0, true, "relay.example"));
+  if (m == "many-avps") answer.avps.resize(3000, diameter::octets(282, 0, true, "r"));
+  if (m == "huge") answer.avps.resize(3000, diameter::octets(282, 0, true, "relay.example"));
   if (m == "deep") {
     Avp avp = diameter::octets(602, cx::vendor_3gpp, true, "x");
     for (int i = 0; i < 200; ++i) avp = diameter::grouped(603, cx::vendor_3gpp, true, {avp});
@@ -294,11 +321,25 @@ void BadHss::misbehave(const Message& request) {
   broken_bytes(request, std::move(answer));
 }
 
+// Changes a few bytes, anywhere but in the length and the identifiers.
+void BadHss::mutate(std::string& bytes) {
+  if (random_ == 0) random_ = o_.code * 0x9e3779b97f4a7c15 + 1;
+  auto next = [this] {
+    return static_cast<size_t>((random_ = random_ * 6364136223846793005 + 1442695040888963407) >> 33);
+  };
+  static const int values[] = {0, 1, 2, 3, 4, 7, 8, 11, 12, 13, 16, 20, 0x40, 0x80, 0xc0, 0xff};
+  for (size_t i = 0, n = 1 + next() % 4; i < n; ++i) {
+    size_t at = next() % 8 == 0 ? 4 + next() % 8 : 20 + next() % (bytes.size() - 20);
+    bytes[at] = static_cast<char>(next() % 2 ? values[next() % 16] : static_cast<int>(next() % 256));
+  }
+}
+
 void BadHss::broken_bytes(const Message&, Message answer) {
   std::string bytes = diameter::encode(answer);
   if (o_.mode == "broken-avp") bytes[20 + 7] = static_cast<char>(0xff), bytes[20 + 6] = static_cast<char>(0xff);
   if (o_.mode == "short-message") bytes = std::string("\1\0\0\x10", 4) + std::string(12, '\0');
   if (o_.mode == "bad-version") bytes[0] = 7;
+  if (o_.mode == "fuzz") mutate(bytes);
   if (o_.mode == "garbage") bytes = "GET / HTTP/1.1\r\nHost: x\r\n\r\n";
   write_all(bytes);
 }
@@ -329,7 +370,9 @@ void BadHss::push(const std::string& what) {
   }
   if (what == "mar") message.command = 303;
   message.hop_by_hop = message.end_to_end = next_id_++;
-  send(message);
+  std::string bytes = diameter::encode(message);
+  if (what == "fuzz") mutate(bytes);
+  write_all(bytes);
 }
 
 void BadHss::command(const std::string& line) {

@@ -18,20 +18,22 @@ std::optional<AvpRule> rules(uint32_t code, uint32_t vendor) {
   return AvpRule{known->type, 0xc0, static_cast<uint8_t>(known->mandatory ? 0x40 : 0)};
 }
 
+constexpr uint32_t commands[] = {300, 301, 302, 303, 304, 305};
+
 struct Safe {
   std::string fault;
   std::vector<Avp> avps;
 };
 
-Safe safe(uint8_t flags, std::vector<Avp> avps, uint32_t application = cx::application_id) {
+Safe safe(uint8_t flags, std::vector<Avp> avps, uint32_t command = 303) {
   diameter::Message message;
   message.flags = flags;
-  message.command = 303;
-  message.application = application;
+  message.command = command;
+  message.application = cx::application_id;
   message.avps = std::move(avps);
   std::string bytes = diameter::encode(message);
   Safe out;
-  out.fault = make_safe({reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}, rules);
+  out.fault = make_safe({reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}, rules, commands);
   auto parsed = diameter::decode(bytes, cx::is_group);
   EXPECT_TRUE(std::holds_alternative<diameter::Message>(parsed));
   out.avps = std::get<diameter::Message>(parsed).avps;
@@ -50,7 +52,7 @@ TEST(Guard, when_result_code_is_last_then_it_comes_behind_session_id) {
 }
 
 TEST(Guard, when_there_is_no_session_id_then_result_code_comes_first) {
-  EXPECT_EQ(safe(answer, {origin, success}, 0).avps, (std::vector<Avp>{success, origin}));
+  EXPECT_EQ(safe(answer, {origin, success}, 280).avps, (std::vector<Avp>{success, origin}));
 }
 
 TEST(Guard, when_an_unknown_avp_has_m_then_an_answer_loses_the_flag_and_a_request_keeps_it) {
@@ -81,7 +83,7 @@ TEST(Guard, when_a_number_has_another_size_then_the_answer_is_emptied_with_the_r
 }
 
 TEST(Guard, when_the_result_code_of_a_base_answer_is_broken_then_it_becomes_unknown) {
-  Safe s = safe(answer, {diameter::octets(268, 0, true, "abc"), origin}, 0);
+  Safe s = safe(answer, {diameter::octets(268, 0, true, "abc"), origin}, 257);
   EXPECT_EQ(diameter::find(s.avps, 268, 0), nullptr);
 }
 
@@ -107,6 +109,12 @@ TEST(Guard, when_an_answer_of_any_size_is_emptied_then_it_stays_a_message) {
   EXPECT_NE(safe(answer, {diameter::octets(268, 0, true, "")}).fault, "");
 }
 
+TEST(Guard, when_the_command_is_unknown_then_the_answer_is_emptied) {
+  Safe s = safe(answer, {session, success, origin}, 4711);
+  EXPECT_THAT(s.fault, HasSubstr("unknown command 4711"));
+  EXPECT_EQ(diameter::find(s.avps, 268, 0), nullptr);
+}
+
 TEST(Guard, when_groups_are_too_deep_then_the_answer_is_emptied) {
   Avp avp = diameter::octets(602, 10415, true, "x");
   for (size_t i = 0; i < 100; ++i) avp = diameter::grouped(603, 10415, true, {avp});
@@ -118,10 +126,10 @@ TEST(Guard, when_frames_are_broken_then_nothing_is_read_or_written_beyond_them) 
     std::string bytes = diameter::encode(cx::request_message(cx::Command::multimedia_auth, "a;1;2", {success, origin}));
     bytes[4] = 0x40;
     bytes[27] = static_cast<char>(first);
-    std::string fault = make_safe({reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}, rules);
+    std::string fault = make_safe({reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}, rules, commands);
     for (size_t size = 0; size < bytes.size(); size += 3) {
       std::vector<uint8_t> cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
-      make_safe(cut, rules);
+      make_safe(cut, rules, commands);
     }
   }
 }
