@@ -57,10 +57,9 @@ std::shared_ptr<Handset> Handsets::get_or_make(const asio::ip::address& address,
   {
     Shard& place = shard(key);
     std::lock_guard lock(place.mutex);
-    std::vector<std::shared_ptr<Handset>>& there = place.by_address[key];
-    for (const std::shared_ptr<Handset>& handset : there) {
-      if (handset->impi == impi) return handset;
-    }
+    auto& there = place.by_address[key];
+    auto known = there.find(impi);
+    if (known != there.end()) return known->second;
     if (count_.load(std::memory_order_relaxed) >= limit_) {
       if (there.empty()) place.by_address.erase(key);
       return nullptr;
@@ -71,7 +70,7 @@ std::shared_ptr<Handset> Handsets::get_or_make(const asio::ip::address& address,
     made->impi = impi;
     made->token = random_hex(16);
     made->touched = clock_.now();
-    there.push_back(made);
+    there.emplace(impi, made);
   }
   TokenShard& place = tokens(made->token);
   std::lock_guard lock(place.mutex);
@@ -79,19 +78,25 @@ std::shared_ptr<Handset> Handsets::get_or_make(const asio::ip::address& address,
   return made;
 }
 
-std::shared_ptr<Handset> Handsets::find(const asio::ip::address& address, std::string_view impi) {
-  for (std::shared_ptr<Handset>& handset : at(address)) {
-    if (handset->impi == impi) return handset;
-  }
-  return nullptr;
+std::shared_ptr<Handset> Handsets::find(const asio::ip::address& address, const std::string& impi) {
+  std::string key = address.to_string();
+  Shard& place = shard(key);
+  std::lock_guard lock(place.mutex);
+  auto there = place.by_address.find(key);
+  if (there == place.by_address.end()) return nullptr;
+  auto found = there->second.find(impi);
+  return found == there->second.end() ? nullptr : found->second;
 }
 
 std::vector<std::shared_ptr<Handset>> Handsets::at(const asio::ip::address& address) {
   std::string key = address.to_string();
   Shard& place = shard(key);
   std::lock_guard lock(place.mutex);
-  auto found = place.by_address.find(key);
-  return found == place.by_address.end() ? std::vector<std::shared_ptr<Handset>>{} : found->second;
+  std::vector<std::shared_ptr<Handset>> found;
+  auto there = place.by_address.find(key);
+  if (there == place.by_address.end()) return found;
+  for (auto& [impi, handset] : there->second) found.push_back(handset);
+  return found;
 }
 
 std::shared_ptr<Handset> Handsets::by_token(const std::string& token) {
@@ -128,9 +133,8 @@ void Handsets::forget(const Handset& handset) {
     std::lock_guard lock(place.mutex);
     auto found = place.by_address.find(key);
     if (found == place.by_address.end()) return;
-    size_t gone = std::erase_if(found->second, [&](const auto& h) { return h.get() == &handset; });
+    count_ -= found->second.erase(handset.impi);
     if (found->second.empty()) place.by_address.erase(found);
-    count_ -= gone;
   }
   std::string token = handset.token;
   TokenShard& place = tokens(token);

@@ -91,7 +91,7 @@ class Handsets {
 
   // Null when the limit is reached.
   std::shared_ptr<Handset> get_or_make(const asio::ip::address& address, const std::string& impi);
-  std::shared_ptr<Handset> find(const asio::ip::address& address, std::string_view impi);
+  std::shared_ptr<Handset> find(const asio::ip::address& address, const std::string& impi);
   std::vector<std::shared_ptr<Handset>> at(const asio::ip::address& address);
   std::shared_ptr<Handset> by_token(const std::string& token);
   // By IMPI, IMSI, IMPU or number as an operator types it.
@@ -106,7 +106,8 @@ class Handsets {
  private:
   struct Shard {
     std::mutex mutex;
-    absl::flat_hash_map<std::string, std::vector<std::shared_ptr<Handset>>> by_address;
+    // By address, then by private identity: behind a NAT many share one address.
+    absl::flat_hash_map<std::string, absl::flat_hash_map<std::string, std::shared_ptr<Handset>>> by_address;
   };
   struct TokenShard {
     std::mutex mutex;

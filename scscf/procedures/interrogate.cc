@@ -156,7 +156,7 @@ Task<void> interrogate_register(Core& core, Site& site, std::shared_ptr<sip::Ser
     }
     Choice& choice = std::get<Choice>(chosen);
     if (choice.ourselves) {
-      Outcome outcome = co_await register_(core, site, transaction->request());
+      Outcome outcome = co_await register_(core, site, request);
       co_return reply(*transaction, outcome);
     }
     bool may_reselect = round == 0 && request.protection != Protection::yes;

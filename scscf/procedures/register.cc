@@ -121,10 +121,7 @@ Task<Outcome> serve(Core& core, Site& site, RegisterRequest request) {
 
 }  // namespace
 
-Task<Outcome> register_(Core& core, Site& site, const sip::Message& message) {
-  auto read = read_register(message, core.settings);
-  if (auto* refused = std::get_if<Outcome>(&read)) co_return std::move(*refused);
-  RegisterRequest request = std::move(std::get<RegisterRequest>(read));
+Task<Outcome> register_(Core& core, Site& site, RegisterRequest request) {
   auto turn = co_await core.turns.take(site.worker, request.impi);
   if (!turn) {
     Outcome busy{.code = 500, .why = "too many REGISTERs of this user at once"};

@@ -2,10 +2,10 @@
 // deregistration and the query of bindings.
 #pragma once
 
-#include "scscf/core.h"
+#include "scscf/procedures/register_request.h"
 
 namespace lapwing::scscf {
 
-Task<Outcome> register_(Core& core, Site& site, const sip::Message& request);
+Task<Outcome> register_(Core& core, Site& site, RegisterRequest request);
 
 }  // namespace lapwing::scscf
