@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "common/sip/uri.h"
-
 namespace lapwing::labue {
 namespace {
 
@@ -33,11 +31,7 @@ Handset& Host::add(ipsec::Kernel* kernel, Sim sim, HandsetOptions options, Event
       std::make_unique<Handset>(worker_, layer_, kernel, *this, std::move(sim), std::move(options), std::move(sink)));
   Handset* handset = handsets_.back().get();
   const HandsetOptions& taken = handset->options();
-  by_imsi_[taken.who.imsi] = handset;
-  for (uint16_t port : {taken.port, taken.server_port}) {
-    auto [at, fresh] = by_endpoint_.try_emplace({taken.address, port}, handset);
-    if (!fresh) at->second = nullptr;
-  }
+  handset_at_.add(taken.address, {taken.port, taken.server_port}, taken.who.imsi, handset);
   return *handset;
 }
 
@@ -50,17 +44,8 @@ absl::Status Host::open(sip::Protocol protocol, const Endpoint& local) {
   return absl::OkStatus();
 }
 
-Handset* Host::find(const sip::ServerTransaction& transaction) {
-  auto endpoint = by_endpoint_.find(transaction.flow().local);
-  if (endpoint != by_endpoint_.end() && endpoint->second) return endpoint->second;
-  absl::StatusOr<sip::Uri> uri = sip::Uri::parse(transaction.request().request_uri());
-  if (!uri.ok()) return nullptr;
-  auto imsi = by_imsi_.find(std::string(uri->user));
-  return imsi == by_imsi_.end() ? nullptr : imsi->second;
-}
-
 void Host::request_in(std::shared_ptr<sip::ServerTransaction> transaction) {
-  Handset* handset = find(*transaction);
+  Handset* handset = handset_at_.find(transaction->flow().local, transaction->request().request_uri());
   if (!handset) return transaction->reject(404);
   handset->request_in(std::move(transaction));
 }

@@ -1,16 +1,14 @@
-// The machine that handsets live on: one worker, one transport, one transaction layer for all of them. Requests from
-// the network find their handset by the address and port they came to; where several share these, by the user part of
-// the Request-URI, which is then the IMSI.
+// The machine that handsets live on: one worker, one transport, one transaction layer for all of them.
 #pragma once
 
 #include <memory>
 #include <string>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "common/sip/socket_transport.h"
 #include "common/sip/transaction_layer.h"
 #include "lab/labue/handset.h"
+#include "lab/labue/handset_index.h"
 
 namespace lapwing::labue {
 
@@ -32,7 +30,6 @@ class Host final : public Ports {
 
  private:
   void request_in(std::shared_ptr<sip::ServerTransaction> transaction);
-  Handset* find(const sip::ServerTransaction& transaction);
 
   Worker& worker_;
   sip::ConnectionIndex connections_;
@@ -41,8 +38,7 @@ class Host final : public Ports {
   sip::TransactionLayer layer_;
   absl::flat_hash_set<std::string> open_;
   std::vector<std::unique_ptr<Handset>> handsets_;
-  absl::flat_hash_map<Endpoint, Handset*> by_endpoint_;  // null: several
-  absl::flat_hash_map<std::string, Handset*> by_imsi_;
+  HandsetIndex handset_at_;
 };
 
 }  // namespace lapwing::labue

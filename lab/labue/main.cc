@@ -93,7 +93,9 @@ void add_many(CLI::App& command, Many& many) {
   command.add_option("--first-address", many.first_address,
                      "addresses are consecutive, and local: ip route add local 10.46.0.0/16 dev lo");
   command.add_flag("--shared-address", many.shared_address,
-                   "all handsets at one address and port, with one socket; only with --no-ipsec");
+                   "all handsets at one address and port, with one socket; only with --no-ipsec; a P-CSCF that tells "
+                   "handsets apart by "
+                   "address and port takes no other requests than REGISTER then: add --own-ports");
   command.add_flag("--own-ports", many.own_ports, "with --shared-address: a port and a socket for each handset");
   command.add_option("--rate", many.plan.rate, "registrations begun each second; without it a closed loop");
   command.add_option("--window", many.plan.window, "registrations under way at a time in the closed loop")
@@ -243,6 +245,14 @@ absl::Status add_handsets(const Many& many, Host& host, ipsec::Kernel* kernel,
   return absl::OkStatus();
 }
 
+// A handset has six sockets with IPsec. Only root may pass the hard limit.
+void allow_many_sockets() {
+  rlimit files{1 << 20, 1 << 20};
+  if (setrlimit(RLIMIT_NOFILE, &files) == 0 || getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
 Task<void> drive_many(Worker& worker, Host& host, Load& load, bool quickly) {
   co_await load.run();
   co_await leave(worker, host, quickly);
@@ -260,11 +270,7 @@ int run_many(Many many) {
   if (many.shared_address && !many.settings.no_ipsec) return fail("--shared-address goes with --no-ipsec only");
   if (many.own_ports && many.settings.port + many.handsets > 65536)
     return fail("--own-ports: there are not so many ports");
-  rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-  }
+  allow_many_sockets();
   absl::StatusOr<std::vector<ipsec::Algorithms>> algorithms = algorithms_of(many.settings);
   if (!algorithms.ok()) return fail(algorithms.status());
   absl::StatusOr<sip::TimerValues> timers = timers_of(many.settings);
