@@ -3,6 +3,10 @@
 //
 // Per P-CSCF address a fixed few policies with wildcard peers serve every handset; each SA's own selector binds it to its
 // handset. A set is one owner: install() leaves all four SAs or none.
+//
+// What leaves a protected port without a matching SA is dropped, and the sender does not hear of it: a datagram is "sent",
+// a TCP connection times out. So the table of SAs decides on egress, not the kernel's answer. Clear text that comes to a
+// protected port is dropped too.
 #pragma once
 
 #include <cstdint>

@@ -181,24 +181,31 @@ Task<absl::StatusOr<std::vector<KernelSa>>> NetlinkKernel::list(Worker& worker) 
 
 void NetlinkKernel::loop() {
   while (true) {
-    Job job;
-    bool more = false;
+    bool more = run_one();
     {
       std::lock_guard lock(mutex_);
       if (stopping_ && jobs_.empty()) return;
-      if (!jobs_.empty()) {
-        job = std::move(jobs_.front());
-        jobs_.pop_front();
-      }
-      more = !jobs_.empty();
     }
-    if (job.run) job.run(std::chrono::steady_clock::now() <= job.not_after);
     pollfd ready[] = {{wake_, POLLIN, 0}, {events_.descriptor(), POLLIN, 0}};
     poll(ready, 2, more ? 0 : -1);
     eventfd_t count;
     if (ready[0].revents != 0) eventfd_read(wake_, &count);
     if (ready[1].revents != 0) read_expiries();
   }
+}
+
+// Runs the oldest job, if there is one, and drops it: it holds keys. Are there more?
+bool NetlinkKernel::run_one() {
+  Job job;
+  {
+    std::lock_guard lock(mutex_);
+    if (jobs_.empty()) return false;
+    job = std::move(jobs_.front());
+    jobs_.pop_front();
+  }
+  job.run(std::chrono::steady_clock::now() <= job.not_after);
+  std::lock_guard lock(mutex_);
+  return !jobs_.empty();
 }
 
 absl::Status NetlinkKernel::transact(const XfrmBatch& batch, std::vector<int>* errors,

@@ -10,7 +10,6 @@
 // network namespace). Destroying the object leaves SAs and policies as they are; clear() takes them away.
 #pragma once
 
-#include <condition_variable>
 #include <deque>
 #include <map>
 #include <memory>
@@ -59,6 +58,7 @@ class NetlinkKernel final : public Kernel {
   absl::Status enqueue(absl::AnyInvocable<void(bool)> run, bool always);
   void run_and_wait(absl::AnyInvocable<void()> run);
   void loop();
+  bool run_one();
 
   // On the netlink thread.
   absl::Status prepare_now(End end, const std::vector<asio::ip::address>& local, const std::vector<Port>& ports,

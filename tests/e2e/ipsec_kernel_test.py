@@ -302,7 +302,12 @@ class Traffic(KernelTest):
         self.ue.do('clear')
         self.wire.seen()
         for port in [PS] + PCS:
-            self.assertFalse(udp(('pcscf', PCSCF[4], port, 'ue', UE[4], 40000), wait=NOT_COMING))
+            for version in (4, 6):
+                # The sender hears nothing of it; the kernel counts.
+                before = xfrm_counter('pcscf', 'XfrmOutNoStates')
+                self.assertFalse(udp(('pcscf', PCSCF[version], port, 'ue', UE[version], 40000), wait=NOT_COMING))
+                self.assertFalse(tcp(('pcscf', PCSCF[version], port, 'ue', UE[version], 40000), wait=NOT_COMING))
+                self.assertGreaterEqual(xfrm_counter('pcscf', 'XfrmOutNoStates') - before, 2)
         self.assertEqual(self.wire.seen(), {})
 
     def test_when_two_handsets_have_different_keys_then_they_stay_apart(self):
@@ -479,6 +484,13 @@ class Lifetime(KernelTest):
         self.assertEqual([key for key in self.pcscf.list() if key[0] < 5000], [])
         self.pcscf.do('install', 'late', 60)
         self.assertEqual(self.pcscf.list()[late.spi_ps, PCSCF[4]]['spi'], late.spi_ps)
+
+    def test_when_more_than_4096_requests_wait_then_the_rest_is_refused(self):
+        sa_set = self.install(Set('short', ue=UE2[4]), lifetime=1, ue=False)
+        self.pcscf.do('stall', 1000)
+        self.pcscf.expired.get(timeout=10)
+        answer, _ = self.pcscf.ask('flood', sa_set.name, 4196)
+        self.assertEqual(answer, ['ok', '100'])
 
     def test_when_expire_events_are_lost_then_told_all_the_same(self):
         self.pcscf.do('clear')

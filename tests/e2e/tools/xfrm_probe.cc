@@ -8,6 +8,7 @@
 //   remove NAME
 //   list            a line "sa SOURCE SPORT DESTINATION DPORT SPI PACKETS REPLAY INTEGRITY EXPIRES ALGORITHMS" for each
 //   time NAME N     installs and removes the set N times; "ok MICROSECONDS" for one installation and removal
+//   flood NAME N    asks N times at once for another lifetime; "ok REFUSED": how many were too many
 //   stall MS        the next expiry keeps the netlink thread busy for so long
 //   clear
 //
@@ -117,6 +118,7 @@ class Probe {
     if (command == "install") return outcome(run(kernel_.install(worker(), set, seconds(word.at(2)))));
     if (command == "lifetime") return outcome(run(kernel_.set_lifetime(worker(), set, seconds(word.at(2)))));
     if (command == "remove") return outcome(run(kernel_.remove(worker(), set)));
+    if (command == "flood") return flood(set, std::stoi(word.at(2)));
     if (command == "time") return time(set, std::stoi(word.at(2)));
     return "error no such command";
   }
@@ -168,6 +170,21 @@ class Probe {
       if (!status.ok()) co_return status;
     }
     co_return absl::OkStatus();
+  }
+
+  Task<void> ask(SaSet set, std::promise<bool>* refused) {
+    absl::Status status = co_await kernel_.set_lifetime(worker(), set, std::chrono::hours(1));
+    refused->set_value(status.code() == absl::StatusCode::kResourceExhausted);
+  }
+
+  std::string flood(const SaSet& set, int times) {
+    std::vector<std::promise<bool>> answers(static_cast<size_t>(times));
+    worker().post([this, &set, &answers] {
+      for (std::promise<bool>& answer : answers) worker().spawn(ask(set, &answer));
+    });
+    int refused = 0;
+    for (std::promise<bool>& answer : answers) refused += answer.get_future().get() ? 1 : 0;
+    return "ok " + std::to_string(refused);
   }
 
   std::string time(const SaSet& set, int times) {
