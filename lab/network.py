@@ -424,6 +424,10 @@ class Core:
         """The P-CSCF's security associations in its kernel."""
         return [sa for sa in self.pcscf.security_associations() if sa["reqid"] == self.REQID]
 
+    def policies(self):
+        """How many policies its kernel has that are ours."""
+        return self.pcscf.run("/sbin/ip", "xfrm", "policy").stdout.count(f"reqid {self.REQID}")
+
 
 class Handset:
     """A software handset on its host. Events are labue's, as dicts."""

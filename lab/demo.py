@@ -1,0 +1,222 @@
+"""The demo's inside: what lab/demo runs under a kernel with ESP. Prints what it does and checks each step.
+
+    lab/esp-kernel -- /usr/bin/python3 lab/demo.py [--shell]
+"""
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from network import BIN, Core, LabError, Network, Subscriber, wait_until  # noqa: E402
+from wire import ladder, messages, read_capture  # noqa: E402
+
+GRACE = 2  # seconds that the P-CSCF keeps an ended set
+
+passed = 0
+began = time.monotonic()
+
+
+def say(text=""):
+    print(text, flush=True)
+
+
+def step(text):
+    say(f"\n== {text}   [{time.monotonic() - began:.1f} s]")
+
+
+def check(what, holds, otherwise=""):
+    global passed
+    if not holds:
+        raise LabError(f"check failed: {what}" + (f": {otherwise}" if otherwise else ""))
+    passed += 1
+    say(f"   ok  {what}")
+
+
+def show(core, *args):
+    say(f"\n$ imsctl {' '.join(args)}")
+    say("\n".join("  " + line for line in core.imsctl_text(*args).rstrip().splitlines()))
+
+
+def registration(core, daemon, subscriber):
+    found = core.imsctl("registrations", check=False).get(daemon, {}).get("registrations", [])
+    return next((one for one in found if one["impi"] == subscriber.impi), {})
+
+
+def start_core(core):
+    step("HSS, S-CSCF and P-CSCF start, each on a host of its own")
+    core.start_daemon("labhss")
+    check(f"the HSS serves {len(core.subscribers)} subscribers on {core.HSS[0]}", True)
+    core.start_daemon("scscf")
+    core.scscf_daemon.wait_for_line(r"Diameter peer \S+ connected")
+    peers = core.imsctl("hss", check=False)["scscf"]["peers"]
+    check(f"the S-CSCF on {core.SCSCF[0]} has a Diameter connection to the HSS", len(peers) == 1, peers)
+    core.start_daemon("pcscf")
+    check(f"the P-CSCF is up: handsets reach it at {core.GM[0]} and {core.GM[1]}", True)
+
+
+def register(core, phone):
+    phone.start("--subscribe", "--t1", "500ms")
+    subscriber = phone.subscriber
+    phone.wait_for("challenged")
+    registered = phone.wait_for("registered")
+    check(f"handset {phone.number} ({phone.address}) is challenged, answers, and is registered with 200 OK",
+          registered["code"] == 200)
+    check(f"  it agreed on {registered['alg']} and is {' and '.join(registered['impus'])}", registered["alg"] != "none")
+    notify = phone.wait_for("notify")
+    check("  its subscription to its registration brought a NOTIFY that says: active",
+          all(one.endswith("=active") for one in notify["registrations"]), notify)
+    at_pcscf, at_scscf = registration(core, "pcscf", subscriber), registration(core, "scscf", subscriber)
+    check("  the P-CSCF has it registered, protected", at_pcscf.get("state") == "registered" and
+          at_pcscf.get("protection") == registered["alg"], at_pcscf)
+    check("  the S-CSCF has it registered", at_scscf.get("state") == "registered", at_scscf)
+
+
+def check_sas(core, phone):
+    sas = [sa for sa in core.sas() if phone.address in (sa["source"], sa["destination"])]
+    check(f"handset {phone.number} has 4 security associations in the P-CSCF's kernel", len(sas) == 4, sas)
+    check(f"  packets went through each of them ({', '.join(str(sa['packets']) for sa in sas)})",
+          all(sa["packets"] > 0 for sa in sas))
+    own = phone.host.security_associations()
+    check("  the handset's own kernel has the same four SPIs",
+          {sa["spi"] for sa in own} == {sa["spi"] for sa in sas}, own)
+
+
+def check_wire(packets, phone, core):
+    ours = [p for p in packets if {p.source, p.destination} == {phone.address, core.GM[0]}]
+    challenge = next((p for p in ours if any(line.startswith("SIP/2.0 401") for line, *_ in p.sip)), None)
+    check("the wire of the access network shows the 401 in clear", challenge is not None and challenge.spi == 0)
+    after = [p for p in ours if p.time > challenge.time]
+    check(f"  after it ESP only, {len(after)} packets", after and all(p.protocol == 50 for p in after),
+          [p.layers for p in after if p.protocol != 50][:3])
+    check("  deciphered with the keys, every ESP packet has a good ICV", all(p.authenticated for p in after))
+    lines = [line for p in after for line, *_ in p.sip]
+    check("  inside: REGISTER, 200, SUBSCRIBE and NOTIFY",
+          all(any(line.startswith(name) for line in lines) for name in ("REGISTER", "SIP/2.0 200", "SUBSCRIBE", "NOTIFY")), lines)
+    faulty = [p.faults for p in packets if p.faults]
+    check(f"  and tshark finds no malformed packet among {len(packets)}", not faulty, faulty[:3])
+
+
+def demonstrate(core):
+    start_core(core)
+
+    step("Handset 1 registers through IPsec, and the wires are captured")
+    wires = {"access": core.pcscf, "core": core.pcscf, "hss": core.hss}
+    dumps = {}
+    for name, host in wires.items():
+        path = core.network.folder / f"{name}.pcap"
+        dumps[path] = host.capture("access" if name == "access" else "core", path)
+    one = core.handset(1)
+    register(core, one)
+    sas = core.sas()
+    time.sleep(0.2)  # the 200 to the NOTIFY
+    for dump in dumps.values():
+        dump.stop()
+    check_sas(core, one)
+
+    step("Its registration on the wire")
+    packets = {path.stem: read_capture(path, sas) for path in dumps}
+    check_wire(packets["access"], one, core)
+    story = sorted(messages(packets["access"]) + messages(packets["core"]) + messages(packets["hss"]),
+                   key=lambda message: message.time)
+    say("\n   The SIP ladder, Cx included; double lines are ESP:\n")
+    say(ladder(story, {one.address: "handset 1", core.GM[0]: "P-CSCF", core.PCSCF[0]: "P-CSCF",
+                        core.SCSCF[0]: "S-CSCF", core.HSS[0]: "HSS"}))
+
+    step("Handset 2 registers")
+    policies = core.policies()
+    two = core.handset(2)
+    register(core, two)
+    check_sas(core, two)
+    check(f"8 security associations in all, and still the {policies} policies that the P-CSCF began with",
+          len(core.sas()) == 8 and core.policies() == policies, core.policies())
+
+    step("What an operator looks at")
+    show(core, "registrations")
+    show(core, "show", one.subscriber.imsi)
+    show(core, "sa")
+    show(core, "hss")
+    show(core, "status")
+    check("imsctl shows two registrations, at both daemons",
+          [len(reply.get("registrations", [])) for name, reply in core.imsctl("registrations", check=False).items()
+           if name in ("pcscf", "scscf")] == [2, 2])
+    return one, two
+
+
+def end(core, one, two):
+    step("The handsets leave: one by itself, one by the operator's hand")
+    two.tell("deregister")
+    check("handset 2 ends its registration with 200 OK", two.wait_for("deregistered")["code"] == 200)
+    wait_until(lambda: len(core.sas()) == 4, GRACE + 5, lambda: f"still {len(core.sas())} security associations")
+    check(f"  its security associations are gone {GRACE} s later, those of handset 1 remain",
+          all(one.address in (sa["source"], sa["destination"]) for sa in core.sas()))
+    core.imsctl("deregister", one.subscriber.imsi, check=False)
+    last = wait_until(lambda: next((e for e in one.events("notify") if e.get("registered") == "no"), None), 10,
+                      "no NOTIFY told handset 1 that the operator ended its registration")
+    check("imsctl deregister ends the registration of handset 1, and a NOTIFY tells it", last is not None)
+    wait_until(lambda: not core.sas(), GRACE + 5, lambda: f"still {len(core.sas())} security associations")
+    check("  no security association is left", not core.sas())
+    daemons = (core.pcscf_daemon, core.scscf_daemon, core.labhss_daemon)
+    output = "".join(daemon.output() for daemon in daemons)
+    keys = [sub.k for sub in core.subscribers.values()] + [next(iter(core.subscribers.values())).opc]
+    check("no key is in what the daemons wrote", not any(key in output.lower() for key in keys))
+    for daemon in daemons:
+        start = time.monotonic()
+        status = daemon.stop()
+        took = time.monotonic() - start
+        check(f"{daemon.name} stops in {took:.1f} s", status == 0 and took < 2, f"status {status}, {took:.1f} s")
+
+
+def shell(core):
+    folder = core.network.folder
+    rc = folder / "bashrc"
+    rc.write_text(f"""
+[ -r ~/.bashrc ] && . ~/.bashrc
+PATH={BIN}:$PATH
+alias imsctl='imsctl --config {core.files["imsctl"]}'
+on() {{ ip netns exec {core.network.name}-"$1" "${{@:2}}"; }}
+PS1='lab:\\w\\$ '
+cd {folder}
+cat <<'END'
+
+Everything runs. Leave with: exit
+  imsctl registrations | show 001010000000001 | sa | hss | watch    what the daemons say
+  on pcscf ip -s xfrm state                                         a command on a host:
+  on pcscf tcpdump -ni access                                       hss scscf pcscf pgw handset1 handset2
+  ls                                                                configurations and logs
+END
+""")
+    subprocess.run(["bash", "--rcfile", str(rc), "-i"], check=False)
+
+
+def main():
+    wants_shell = "--shell" in sys.argv[1:]
+    try:
+        with Network() as network:
+            say(f"kernel {os.uname().release}, ESP in it")
+            core = Core(network, [Subscriber(1), Subscriber(2)], pcscf={"ipsec": {"grace": f"{GRACE}s"}})
+            try:
+                phones = demonstrate(core)
+                if wants_shell:
+                    shell(core)
+                else:
+                    end(core, *phones)
+            except LabError:
+                for program in network.programs:
+                    text = program.output().strip() if program.log.exists() else ""
+                    if text and not program.name.startswith("tcpdump"):
+                        say(f"\n---- {program.name} said:\n" + "\n".join(text.splitlines()[-25:]))
+                raise
+    except (LabError, RuntimeError) as error:
+        say(f"\ndemo: failed: {error}")
+        return 1
+    except KeyboardInterrupt:
+        say("\ndemo: interrupted")
+        return 130
+    say(f"\ndemo: {passed} checks passed")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
