@@ -1,4 +1,5 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
+# runs: host
 """Cx toward HSSs that misbehave: each trap of freeDiameter and of real HSSs that is known, one test each.
 
 Drives cx_probe (our client) against bad_hss (scripted, no Diameter library) and good_hss (our server). Loopback only, no

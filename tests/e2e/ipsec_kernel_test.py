@@ -1,4 +1,5 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
+# runs: esp-kernel
 """The P-CSCF's IPsec against a real kernel: lab/esp-kernel -- python3 tests/e2e/ipsec_kernel_test.py
 
 Two network namespaces joined by a veth pair: "pcscf" and "ue". Each has an xfrm_probe, which is NetlinkKernel on a pipe;

@@ -1,4 +1,5 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
+# runs: host
 """labhss as a program: a walk through Cx and gRPC with labhss_walk, restarts, keys, the command line.
 
 Loopback only, no privileges. Programs come from $LAPWING_BIN, else build/release/bin.

@@ -1,4 +1,5 @@
 #!/usr/bin/python3
+# runs: host
 """A gRPC client we did not write talks to a control server: stubs made by protoc and Python's plugin, in a temporary folder.
 
   tests/peers/grpc_python_test.py [PATH OF control_probe]
