@@ -1,0 +1,177 @@
+#include "tests/scenarios/support/scscf_world.h"
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "common/sip/uri.h"
+#include "scscf/procedures/deregister.h"
+
+namespace lapwing::scenarios {
+namespace {
+
+Duration duration(const std::string& text) {
+  auto parsed = duration_from(text);
+  if (!parsed.ok()) throw Failure("not a duration: " + text);
+  return *parsed;
+}
+
+std::vector<scscf::OtherServer> servers_from(const std::string& text, const sip::Endpoint& local) {
+  std::vector<scscf::OtherServer> servers;
+  for (absl::string_view one : absl::StrSplit(text, ';')) {
+    std::vector<std::string> words = absl::StrSplit(one, ' ', absl::SkipEmpty());
+    scscf::OtherServer server;
+    server.name = words.at(0);
+    server.flow = {sip::Protocol::udp, local, *endpoint_from(words.at(1)), 0};
+    if (words.size() > 2) {
+      for (absl::string_view c : absl::StrSplit(words[2], ',')) {
+        server.capabilities.push_back(static_cast<uint32_t>(std::stoul(std::string(c))));
+      }
+    }
+    servers.push_back(server);
+  }
+  return servers;
+}
+
+scscf::Settings settings_from(const SettingsText& text) {
+  scscf::Settings s;
+  s.name = "sip:scscf.ims.example.org:6060";
+  s.home_domain = "ims.example.org";
+  s.listen = {*endpoint_from("10.4.128.21:6060")};
+  for (const auto& [key, value] : text) {
+    if (key == "name")
+      s.name = value;
+    else if (key == "home_domain")
+      s.home_domain = value;
+    else if (key == "listen")
+      s.listen = {*endpoint_from(value)};
+    else if (key == "qop")
+      s.qop = value == "none" ? "" : value;
+    else if (key == "await_auth")
+      s.await_auth = duration(value);
+    else if (key == "min_expires")
+      s.min_expires = duration(value);
+    else if (key == "max_expires")
+      s.max_expires = duration(value);
+    else if (key == "default_expires")
+      s.default_expires = duration(value);
+    else if (key == "reauthenticate_after")
+      s.reauthenticate_after = duration(value);
+    else if (key == "max_resynchronisations")
+      s.max_resynchronisations = static_cast<uint32_t>(std::stoul(value));
+    else if (key == "max_contacts")
+      s.max_contacts = static_cast<uint32_t>(std::stoul(value));
+    else if (key == "accept_unprotected_aka")
+      s.accept_unprotected_aka = value == "on";
+    else if (key == "keep_profile")
+      s.keep_profile = value == "on";
+    else if (key == "interrogating")
+      s.interrogating = value == "on";
+    else if (key == "serving")
+      s.serving = value == "on";
+    else if (key == "servers")
+      s.servers = servers_from(value, s.listen.front());
+  }
+  return s;
+}
+
+template <typename Answer>
+Task<void> keep(Task<Answer> task, std::optional<Answer>* out) {
+  *out = co_await std::move(task);
+}
+
+std::string text_of(const cx::Result& result) {
+  return (result.experimental ? "e" : "") + std::to_string(result.code);
+}
+
+}  // namespace
+
+Scscf::Scscf(World& w, sip::Transport& transport, const SettingsText& settings)
+    : world(w),
+      core(settings_from(settings), hss, w.clock, w.report()),
+      layer(w.worker, transport, index, {}),
+      pushes((core.sites.push_back({w.worker, layer}), core), core.sites.front()) {
+  layer.on_request([this](std::shared_ptr<sip::ServerTransaction> transaction) {
+    scscf::handle_request(core, core.sites.front(), std::move(transaction));
+  });
+}
+
+bool Scscf::step(const Step& step, Variables& variables) {
+  if (step.word == "hss:") {
+    hss.play(step.rest, variables);
+  } else if (step.word == "push:") {
+    push(step.rest, variables);
+  } else if (step.word == "operator:") {
+    Arguments arguments = arguments_of(variables.expand(step.rest));
+    auto event =
+        arguments.words.at(2) == "rejected" ? reginfo::ContactEvent::rejected : reginfo::ContactEvent::deactivated;
+    world.worker.spawn(keep(scscf::deregister_by_network(core, core.sites.front(), arguments.words.at(1), {}, event,
+                                                         true, "the operator ended the registration"),
+                            &gone_));
+  } else if (step.word == "expect") {
+    Arguments arguments = arguments_of(variables.expand(step.rest));
+    if (!expectation(arguments, step, variables)) return false;
+  } else {
+    return false;
+  }
+  world.settle();
+  return true;
+}
+
+void Scscf::push(const std::string& text, Variables& variables) {
+  Arguments arguments = arguments_of(variables.expand(text));
+  const std::vector<std::string>& words = arguments.words;
+  std::string wanted = words.back(), got = "no answer";
+  if (words.at(0) == "RTR") {
+    cx::RegistrationTerminationRequest rtr;
+    rtr.impi = words.at(1);
+    rtr.reason = static_cast<cx::DeregistrationReason>(std::stoi(words.at(2)));
+    if (words.at(3) != "->") rtr.impus = absl::StrSplit(words[3], ',');
+    std::optional<cx::RegistrationTerminationAnswer> answer;
+    world.worker.spawn(keep(pushes.terminate(rtr), &answer));
+    world.settle();
+    if (answer) got = text_of(answer->result);
+  } else {
+    cx::PushProfileRequest ppr;
+    ppr.impi = words.at(1);
+    const std::string* profile = variables.find(words.at(2));
+    if (!profile) throw Failure("no text is called " + words.at(2));
+    ppr.user_data = variables.expand(*profile);
+    std::optional<cx::PushProfileAnswer> answer;
+    world.worker.spawn(keep(pushes.push_profile(ppr), &answer));
+    world.settle();
+    if (answer) got = text_of(answer->result);
+  }
+  require("the answer", wanted, got);
+}
+
+bool Scscf::expectation(const Arguments& arguments, const Step& step, Variables& variables) {
+  const std::vector<std::string>& words = arguments.words;
+  const std::string& what = words.at(0);
+  scscf::Registrar::Counts counts = core.registrar.counts();
+  if (what == "contacts") {
+    require("contacts", words.at(1), std::to_string(counts.contacts));
+  } else if (what == "challenges") {
+    require("challenges", words.at(1), std::to_string(counts.challenges));
+  } else if (what == "subscriptions") {
+    require("subscriptions", words.at(1), std::to_string(core.subscriptions.size()));
+  } else if (what == "hss-idle") {
+    require("requests to the HSS", "", hss.waiting());
+  } else if (what == "state" || what == "why") {
+    std::string state = "(no such user)", why;
+    core.registrar.with_existing(words.at(1), [&](scscf::User& user) {
+      state = scscf::state_text(user.state);
+      why = user.why;
+    });
+    std::string all = variables.expand(step.rest);
+    std::string rest = all.substr(all.find(words.at(1)) + words.at(1).size() + 1);
+    if (what == "state") {
+      require("state", rest, state);
+    } else if (why.find(rest) == std::string::npos) {
+      throw Failure("why: " + why);
+    }
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace lapwing::scenarios

@@ -1,0 +1,49 @@
+// An S-CSCF over a fake HSS.
+//
+// Settings: name, home_domain, listen, qop (none: no qop), await_auth, min_expires, max_expires, default_expires,
+// reauthenticate_after, max_resynchronisations, max_contacts, accept_unprotected_aka on, keep_profile on,
+// interrogating off, serving off, servers `NAME ADDRESS:PORT [capability,...]; ...`.
+//
+// Steps: hss: (fake_hss.h), and
+//   push: RTR IMPI REASON [IMPU,...] -> 2001         as the HSS, and its answer
+//   push: PPR IMPI TEXT -> 2001                      TEXT: the name of a variable, the User-Data
+//   operator: deregister IMPI deactivated|rejected
+//   expect state IMPI STATE | why IMPI TEXT | contacts N | challenges N | subscriptions N | hss-idle
+#pragma once
+
+#include "scscf/core.h"
+#include "scscf/procedures/pushes.h"
+#include "tests/scenarios/support/fake_hss.h"
+#include "tests/scenarios/support/world.h"
+
+namespace lapwing::scenarios {
+
+class Scscf {
+ public:
+  Scscf(World& world, sip::Transport& transport, const SettingsText& settings);
+  bool step(const Step& step, Variables& variables);
+  std::string left_over() const { return hss.waiting(); }
+
+  World& world;
+  FakeHss hss;
+  sip::TransactionIndex index;
+  scscf::Core core;
+  sip::TransactionLayer layer;
+  scscf::Pushes pushes;
+
+ private:
+  void push(const std::string& text, Variables& variables);
+  bool expectation(const Arguments& arguments, const Step& step, Variables& variables);
+  std::optional<std::vector<std::string>> gone_;  // what an operator's deregistration returned
+};
+
+class ScscfWorld final : public World {
+ public:
+  explicit ScscfWorld(const SettingsText& settings) : scscf(*this, transport, settings) {}
+  void receive(const std::string& bytes, const sip::Flow& flow) override { scscf.layer.received(bytes, flow); }
+  bool step(const Step& step, Variables& variables) override { return scscf.step(step, variables); }
+  std::string left_over() override { return scscf.left_over(); }
+  Scscf scscf;
+};
+
+}  // namespace lapwing::scenarios
