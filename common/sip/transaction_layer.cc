@@ -1,5 +1,6 @@
 #include "common/sip/transaction_layer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -113,29 +114,22 @@ void TransactionIndex::release(const std::string& key) {
   place.owners.erase(key);
 }
 
-ServerTransaction::ServerTransaction(TransactionLayer& layer, Message request, const Flow& flow, std::string key)
-    : layer_(layer),
-      request_(std::move(request)),
-      flow_(flow),
-      reply_flow_(flow),
-      key_(std::move(key)),
-      to_tag_(random_hex(16)),
-      machine_(NonInviteServer(layer.options_.timers_for(flow), reliable(flow.protocol))) {
-  if (request_.method() == Method::invite) {
-    machine_ = InviteServer(layer.options_.timers_for(flow), reliable(flow.protocol));
-  }
-}
+ServerTransaction::ServerTransaction(TransactionLayer& layer, Message request, const Flow& flow,
+                                     std::shared_ptr<ServerEntry> entry)
+    : layer_(layer), request_(std::move(request)), flow_(flow), to_tag_(random_hex(16)), entry_(std::move(entry)) {}
 
 Writer ServerTransaction::response(int code, std::string_view reason) const {
   return response_to(request_, code, reason.empty() ? reason_phrase(code) : reason, to_tag_);
 }
 
 void ServerTransaction::respond(int code, std::string wire) {
-  if (final_) return;
-  final_ = code >= 200;
-  latest_ = std::move(wire);
-  Actions actions = std::visit([code](auto& machine) { return machine.respond(code); }, machine_);
-  layer_.server_actions(shared_from_this(), actions);
+  if (entry_->final) return;
+  entry_->final = code >= 200;
+  wire.shrink_to_fit();  // it may be kept for two minutes
+  entry_->latest = std::move(wire);
+  Actions actions = std::visit([code](auto& machine) { return machine.respond(code); }, entry_->machine);
+  std::shared_ptr<ServerTransaction> last_use = entry_->final ? std::move(entry_->transaction) : nullptr;
+  layer_.server_actions(entry_, actions);
 }
 
 void ServerTransaction::reject(int code, std::string_view reason) {
@@ -217,16 +211,17 @@ void TransactionLayer::request_in(Message message, const Flow& flow) {
 
   auto mine = servers_.find(key);
   if (mine != servers_.end()) {
-    auto transaction = mine->second;
-    Actions actions;
+    std::shared_ptr<ServerEntry> entry = mine->second;
     if (message.method() == Method::ack) {
-      if (auto* invite = std::get_if<InviteServer>(&transaction->machine_)) actions = invite->on_ack();
-    } else {
-      ++counters_.retransmissions;
-      actions = std::visit([](auto& machine) { return machine.on_request(); }, transaction->machine_);
+      auto* invite = std::get_if<InviteServer>(&entry->machine);
+      Actions actions = invite ? invite->on_ack() : Actions{};
+      bool of_2xx = std::any_of(actions.begin(), actions.end(),
+                                [](const Action& action) { return action.kind == Action::Kind::deliver; });
+      if (of_2xx && on_ack_) return on_ack_(message, flow);
+      return server_actions(entry, actions);
     }
-    server_actions(transaction, actions);
-    return;
+    ++counters_.retransmissions;
+    return server_actions(entry, std::visit([](auto& machine) { return machine.on_request(); }, entry->machine));
   }
   if (message.method() == Method::ack) {
     std::optional<uint32_t> owner = index_.owner(key);
@@ -271,37 +266,46 @@ void TransactionLayer::begin(std::string key, Message message, const Flow& flow)
     }
     message = std::move(*again.message);
   }
-  auto transaction = std::shared_ptr<ServerTransaction>(new ServerTransaction(*this, std::move(message), flow, key));
-  transaction->reply_flow_ = back;
-  servers_.emplace(std::move(key), transaction);
-  Actions actions = std::visit([](auto& machine) { return machine.start(); }, transaction->machine_);
-  server_actions(transaction, actions);
+  TimerValues values = options_.timers_for(flow);
+  bool is_reliable = reliable(flow.protocol);
+  auto entry = std::make_shared<ServerEntry>(ServerEntry{.key = key,
+                                                         .latest = {},
+                                                         .reply_flow = back,
+                                                         .machine = NonInviteServer(values, is_reliable),
+                                                         .timers = {},
+                                                         .final = false,
+                                                         .transaction = nullptr});
+  if (message.method() == Method::invite) entry->machine = InviteServer(values, is_reliable);
+  entry->transaction =
+      std::shared_ptr<ServerTransaction>(new ServerTransaction(*this, std::move(message), flow, entry));
+  servers_.emplace(std::move(key), entry);
+  server_actions(entry, std::visit([](auto& machine) { return machine.start(); }, entry->machine));
 }
 
-void TransactionLayer::server_actions(const std::shared_ptr<ServerTransaction>& transaction, const Actions& actions) {
+void TransactionLayer::server_actions(const std::shared_ptr<ServerEntry>& entry, const Actions& actions) {
   for (const Action& action : actions) {
-    Timers::Id& slot = transaction->timers_[static_cast<size_t>(action.timer)];
+    Timers::Id& slot = entry->timers[static_cast<size_t>(action.timer)];
     switch (action.kind) {
       case Action::Kind::send:
-        send_latest(transaction);
+        send_latest(entry);
         break;
       case Action::Kind::deliver:
-        on_request_(transaction);
+        on_request_(entry->transaction);
         break;
       case Action::Kind::set_timer:
         worker_.timers().cancel(slot);
-        slot = worker_.timers().after(action.after, [this, transaction, timer = action.timer] {
-          transaction->timers_[static_cast<size_t>(timer)] = 0;
-          server_actions(transaction,
-                         std::visit([timer](auto& machine) { return machine.on_timer(timer); }, transaction->machine_));
+        slot = worker_.timers().after(action.after, [this, entry, timer = action.timer] {
+          entry->timers[static_cast<size_t>(timer)] = 0;
+          server_actions(entry, std::visit([timer](auto& machine) { return machine.on_timer(timer); }, entry->machine));
         });
         break;
       case Action::Kind::cancel_timer:
         worker_.timers().cancel(std::exchange(slot, 0));
         break;
       case Action::Kind::end:
-        for (Timers::Id& id : transaction->timers_) worker_.timers().cancel(std::exchange(id, 0));
-        if (servers_.erase(transaction->key_) > 0) index_.release(transaction->key_);
+        for (Timers::Id& id : entry->timers) worker_.timers().cancel(std::exchange(id, 0));
+        entry->transaction.reset();
+        if (servers_.erase(entry->key) > 0) index_.release(entry->key);
         break;
       case Action::Kind::send_ack:
       case Action::Kind::timed_out:
@@ -311,13 +315,11 @@ void TransactionLayer::server_actions(const std::shared_ptr<ServerTransaction>& 
   }
 }
 
-void TransactionLayer::send_latest(const std::shared_ptr<ServerTransaction>& transaction) {
-  if (transaction->latest_.empty()) return;
-  transport_.send(transaction->reply_flow_, transaction->latest_, [this, transaction](const absl::Status& status) {
-    LW_LOG(info, "response to %s %s could not be sent: %s", log::printable(transaction->request_.method_text()),
-           transaction->reply_flow_.text(), std::string(status.message()));
-    server_actions(transaction,
-                   std::visit([](auto& machine) { return machine.on_transport_error(); }, transaction->machine_));
+void TransactionLayer::send_latest(const std::shared_ptr<ServerEntry>& entry) {
+  if (entry->latest.empty()) return;
+  transport_.send(entry->reply_flow, entry->latest, [this, entry](const absl::Status& status) {
+    LW_LOG(info, "a response could not be sent (%s): %s", entry->reply_flow.text(), std::string(status.message()));
+    server_actions(entry, std::visit([](auto& machine) { return machine.on_transport_error(); }, entry->machine));
   });
 }
 
@@ -407,7 +409,12 @@ void TransactionLayer::client_actions(const std::shared_ptr<ClientTransaction>& 
         if (!transaction->ack.empty()) transport_.send(transaction->request.flow, transaction->ack, {});
         break;
       case Action::Kind::deliver:
-        if (received) transaction->user(*received);
+        if (!received) break;
+        // A non-INVITE request is not sent again after its final response: only the transaction lingers.
+        if (transaction->request.method != Method::invite && received->response->status() >= 200) {
+          transaction->request.wire = std::string();
+        }
+        transaction->user(*received);
         break;
       case Action::Kind::set_timer:
         worker_.timers().cancel(slot);

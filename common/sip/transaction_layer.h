@@ -55,8 +55,21 @@ class TransactionIndex {
 // One slot for each of Timer's names; 0: not set.
 using TimerIds = std::array<Timers::Id, 12>;
 
-// A request that came in, and the way to answer it. Kept by the layer until the machine ends; procedures share it.
-class ServerTransaction : public std::enable_shared_from_this<ServerTransaction> {
+class ServerTransaction;
+
+// What the layer keeps of a server transaction until its machine ends: enough to answer retransmissions. The request
+// itself goes with the last procedure that holds the ServerTransaction, so that a transaction which lingers is small.
+struct ServerEntry {
+  std::string key, latest;
+  Flow reply_flow;
+  std::variant<NonInviteServer, InviteServer> machine;
+  TimerIds timers{};
+  bool final = false;
+  std::shared_ptr<ServerTransaction> transaction;  // until the final response
+};
+
+// A request that came in, and the way to answer it. Procedures share it.
+class ServerTransaction {
  public:
   // The request, its top Via completed with received and rport (RFC 3261 section 18.2.1, RFC 3581).
   const Message& request() const { return request_; }
@@ -65,27 +78,25 @@ class ServerTransaction : public std::enable_shared_from_this<ServerTransaction>
   const std::string& to_tag() const { return to_tag_; }
   // Where responses go; by default by section 18.2.2 and RFC 3581. On Gm protected responses over UDP leave from
   // port-pc to port-us instead (TS 33.203 section 7.1).
-  void reply_by(const Flow& flow) { reply_flow_ = flow; }
-  const Flow& reply_flow() const { return reply_flow_; }
+  void reply_by(const Flow& flow) { entry_->reply_flow = flow; }
+  const Flow& reply_flow() const { return entry_->reply_flow; }
   // A response with our To tag, to be completed with headers.
   Writer response(int code, std::string_view reason = {}) const;
   // Sends it. A second final response is dropped (RFC 3261 section 17.2).
   void respond(int code, std::string wire);
   // Short for a response without more headers.
   void reject(int code, std::string_view reason = {});
-  bool answered() const { return final_; }
+  bool answered() const { return entry_->final; }
 
  private:
   friend class TransactionLayer;
-  ServerTransaction(TransactionLayer& layer, Message request, const Flow& flow, std::string key);
+  ServerTransaction(TransactionLayer& layer, Message request, const Flow& flow, std::shared_ptr<ServerEntry> entry);
 
   TransactionLayer& layer_;
   Message request_;
-  Flow flow_, reply_flow_;
-  std::string key_, to_tag_, latest_;
-  std::variant<NonInviteServer, InviteServer> machine_;
-  TimerIds timers_{};
-  bool final_ = false;
+  Flow flow_;
+  std::string to_tag_;
+  std::shared_ptr<ServerEntry> entry_;
 };
 
 // A request to send. The wire has our Via on top, made by TransactionLayer::via().
@@ -167,10 +178,10 @@ class TransactionLayer final : public Receiver {
   void hand_over(uint32_t to, Message message, const Flow& flow);
   void begin(std::string key, Message message, const Flow& flow);
   void refuse(const Message& request, const Flow& flow, int code, std::string_view reason, std::string_view extra = {});
-  void server_actions(const std::shared_ptr<ServerTransaction>& transaction, const Actions& actions);
+  void server_actions(const std::shared_ptr<ServerEntry>& entry, const Actions& actions);
   void client_actions(const std::shared_ptr<ClientTransaction>& transaction, const Actions& actions,
                       const Answer* received);
-  void send_latest(const std::shared_ptr<ServerTransaction>& transaction);
+  void send_latest(const std::shared_ptr<ServerEntry>& entry);
   void send_request(const std::shared_ptr<ClientTransaction>& transaction);
 
   Worker& worker_;
@@ -179,7 +190,7 @@ class TransactionLayer final : public Receiver {
   Options options_;
   RequestHandler on_request_;
   AckHandler on_ack_;
-  absl::flat_hash_map<std::string, std::shared_ptr<ServerTransaction>> servers_;
+  absl::flat_hash_map<std::string, std::shared_ptr<ServerEntry>> servers_;
   absl::flat_hash_map<std::string, std::shared_ptr<ClientTransaction>> clients_;
   LayerCounters counters_;
 };

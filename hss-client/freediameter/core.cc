@@ -135,6 +135,8 @@ absl::Status DiameterCore::State::initialize(const std::vector<DiameterApplicati
 absl::Status DiameterCore::start() {
   State& s = *state_;
   SignalsBlocked blocked;
+  // A peer's thread that runs only after fd_core_start() waits up to 4 s before it connects.
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
   if (int error = fd_core_start(); error != 0) return refused("its start (is the port free?)", error);
   if (int error = fd_core_waitstartcomplete(); error != 0) return refused("its start", error);
   // With no session at all its expiry thread waits on freed memory.

@@ -44,6 +44,7 @@ struct DiameterOptions {
   std::chrono::seconds watchdog{30};  // Tw of RFC 3539, 6 or more
   std::chrono::seconds reconnect{5};  // Tc; freeDiameter spreads it by 2 s
   size_t queue_limit = 4096;          // messages that wait for the sender thread
+  bool guarded = true;                // see guard.h; false only in tests of what it guards from
   size_t held_limit = 1024;           // requests of others that wait for our answer; beyond it they get 3004
 };
 

@@ -249,6 +249,7 @@ void State::on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other
   switch (type) {
     case HOOK_DATA_RECEIVED: {
       NotCancelled guard;
+      if (!core->options.guarded) break;
       auto* received = static_cast<fd_cnx_rcvdata*>(other);
       std::string fault = make_safe({received->buffer, received->length}, core->rules, core->commands);
       if (!fault.empty()) LW_LOG(warn, "a malformed answer came: %s", fault);

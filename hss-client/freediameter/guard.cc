@@ -136,6 +136,17 @@ void move_result_forward(Bytes avps) {
   }
 }
 
+// A NUL in a request's Session-Id makes freeDiameter shut itself down.
+void clean_session_id(Bytes avps) {
+  while (std::optional<Frame> f = frame_of(avps)) {
+    if (f->code == session_id && f->vendor == 0) {
+      Bytes value = avps.subspan(f->header, f->length - f->header);
+      std::replace(value.begin(), value.end(), uint8_t{0}, uint8_t{'?'});
+    }
+    avps = avps.subspan(f->padded);
+  }
+}
+
 }  // namespace
 
 std::string make_safe(std::span<uint8_t> message, const AvpRules& rules, std::span<const uint32_t> commands) {
@@ -145,6 +156,7 @@ std::string make_safe(std::span<uint8_t> message, const AvpRules& rules, std::sp
   bool answer = !(message[4] & diameter::command_flag::request);
   uint32_t command = read24(message, 5);
   Bytes avps = message.subspan(diameter::header_size);
+  clean_session_id(avps);
   std::string fault;
   if (std::find(commands.begin(), commands.end(), command) != commands.end()) {
     fault = set_flags(avps, rules, answer, 0);

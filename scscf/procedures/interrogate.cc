@@ -83,7 +83,9 @@ Task<Chosen> ask_hss(Core& core, Site& site, RegisterRequest request, cx::UserAu
   auto outcome = co_await core.hss.authorize(site.worker, std::move(uar));
   if (auto* failure = std::get_if<HssFailure>(&outcome)) co_return hss_failed(*failure, "UAR");
   auto& uaa = std::get<cx::UserAuthorizationAnswer>(outcome);
-  if (uaa.result == cx::experimental::subsequent_registration && !uaa.server_name.empty()) {
+  // Plain success with a name answers a deregistration.
+  bool served = uaa.result == cx::experimental::subsequent_registration || uaa.result.success();
+  if (served && !uaa.server_name.empty()) {
     co_return by_name(core, uaa.server_name);
   }
   // Some HSSs give the name with DIAMETER_FIRST_REGISTRATION too (PyHSS), some leave it empty with 2002 (Open5GS).

@@ -7,16 +7,15 @@
 // come. A line "mode MODE" on standard input changes the mode; "push NAME" sends a request; "quit" ends.
 //
 // Modes for Cx requests
-//   ok  silent  freeze (stops reading)  die (exits at once)  close  late (--delay)  result (--code; 3xxx with E)
-//   unknown-m-first  short-first (a 3-byte integer before Result-Code)  short-first-error, short-error (with the E
-//   flag) short-experimental  experimental (--code)  no-result  other-command  broken-avp (AVP beyond the message)
-//   short-integer (Result-Code of 3 bytes)  short-message (length 16)  garbage  bad-version  unknown-m (AVP with M)
-//   bad-vector  bad-vsai  no-vendor (in Experimental-Result)  no-m (no AVP has M)  reversed (AVPs backwards)  double
-//   (answers twice)  other-hop (wrong Hop-by-Hop)  crlf (in Server-Name)  other-application  many-avps  huge (over 64
-//   KiB)  unknown-result  empty-data  deep (nested groups)
-//   fuzz (a few bytes changed; --code is the seed)
+//   unknown-command  ok  silent  freeze (stops reading)  die (exits at once)  close  late (--delay)  result (--code;
+//   3xxx with E) unknown-m-first  short-first (a 3-byte integer before Result-Code)  short-first-error, short-error
+//   (with the E flag) short-experimental  experimental (--code)  no-result  other-command  broken-avp (AVP beyond the
+//   message) short-integer (Result-Code of 3 bytes)  short-message (length 16)  garbage  bad-version  unknown-m (AVP
+//   with M) bad-vector  bad-vsai  no-vendor (in Experimental-Result)  no-m (no AVP has M)  reversed (AVPs backwards)
+//   double (answers twice)  other-hop (wrong Hop-by-Hop)  crlf (in Server-Name)  other-application  many-avps  huge
+//   (over 64 KiB)  unknown-result  empty-data  deep (nested groups) fuzz (a few bytes changed; --code is the seed)
 // Modes for the connection
-//   cea-many-origin (64 Origin-Host)  cea-other-origin  cea-refuse (3010)  no-cea  no-dwa  cea-bad-vsai
+//   cea-many-origin (64 Origin-Host)  cea-other-origin  cea-refuse (3010)  no-cea  no-dwa  cea-bad-vsai  cea-unknown-m
 // Pushes
 //   fuzz (a RTR with a few bytes changed)  rtr  rtr-empty-user  rtr-no-reason  rtr-unknown-m  rtr-nul-session  ppr
 //   rtr-no-user  rtr-short-reason  mar
@@ -179,6 +178,7 @@ void BadHss::cea(const Message& request) {
   std::string origin = o_.mode == "cea-other-origin" ? "someone.else" : o_.identity;
   uint32_t result = o_.mode == "cea-refuse" ? 3010 : 2001;
   Avps avps = {diameter::unsigned32(268, 0, true, result), diameter::octets(264, 0, true, origin)};
+  if (o_.mode == "cea-unknown-m") avps.insert(avps.begin(), diameter::octets(9999, 0, true, "x"));
   if (o_.mode == "cea-many-origin") {
     for (int i = 0; i < 63; ++i) avps.push_back(diameter::octets(264, 0, true, origin));
   }
@@ -274,6 +274,7 @@ void BadHss::misbehave(const Message& request) {
   if (m == "no-result") return send(replace_result(diameter::unsigned32(278, 0, true, 1)));
   if (m == "short-integer") return send(replace_result(diameter::octets(268, 0, true, "abc")));
   if (m == "other-command") answer.command = request.command == 303 ? 302 : 303;
+  if (m == "unknown-command") answer.command = 4711;
   if (m == "other-application") answer.application = 16777217;
   if (m == "other-hop") answer.hop_by_hop += 77;
   if (m == "unknown-m") answer.avps.push_back(diameter::octets(9999, cx::vendor_3gpp, true, "x"));

@@ -3,6 +3,7 @@
 //
 //   cx_probe --identity scscf.example --realm example --peer hss1.example=127.0.0.1:3868 [--peer ...]
 //            [--deadline MS] [--watchdog S] [--circuit FAILURES:OPEN_MS] [--push-delay MS] [--push-deadline MS]
+//            [--unguarded]
 //
 //   uar|mar|sar|lir USER [HSS]   one request, and its outcome: "mar answer DIAMETER_SUCCESS (2001) from ... in 0.9 ms"
 //                                or "mar failure timeout in 500.1 ms: ..."
@@ -272,12 +273,15 @@ int main(int argc, char** argv) {
   app.add_option("--push-deadline", push_deadline);
   app.add_option("--queue", queue);
   app.add_option("--log", level);
+  bool unguarded = false;
+  app.add_flag("--unguarded", unguarded);
   CLI11_PARSE(app, argc, argv);
   if (!log::start("cx_probe", level).ok()) return 2;
   for (const std::string& peer : peers) options.peers.push_back(parse_peer(peer));
   options.watchdog = std::chrono::seconds(watchdog);
   options.reconnect = std::chrono::seconds(1);
   options.queue_limit = queue;
+  options.guarded = !unguarded;
 
   auto created = DiameterCore::create(options, {cx_application()}, [] {
     say("death");

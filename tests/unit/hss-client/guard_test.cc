@@ -115,6 +115,11 @@ TEST(Guard, when_the_command_is_unknown_then_the_answer_is_emptied) {
   EXPECT_EQ(diameter::find(s.avps, 268, 0), nullptr);
 }
 
+TEST(Guard, when_session_id_has_a_nul_then_it_is_replaced) {
+  Safe s = safe(request, {diameter::octets(263, 0, true, std::string_view("a\0b", 3)), origin});
+  EXPECT_EQ(s.avps[0].data, "a?b");
+}
+
 TEST(Guard, when_groups_are_too_deep_then_the_answer_is_emptied) {
   Avp avp = diameter::octets(602, 10415, true, "x");
   for (size_t i = 0; i < 100; ++i) avp = diameter::grouped(603, 10415, true, {avp});
