@@ -36,22 +36,22 @@ struct Algorithms {
   // aes-gcm goes with null integrity only, null integrity with aes-gcm only, aes-gmac with null encryption only.
   bool valid() const;
 };
-std::string_view token(Integrity integrity);    // "hmac-sha-1-96", as Annex H writes it
-std::string_view token(Encryption encryption);  // "aes-cbc"
+std::string_view token(Integrity integrity);                        // "hmac-sha-1-96", as Annex H writes it
+std::string_view token(Encryption encryption);                      // "aes-cbc"
 std::optional<Integrity> integrity_from(std::string_view token);    // any case
 std::optional<Encryption> encryption_from(std::string_view token);  // any case; empty: null
 // "hmac-sha-1-96/aes-cbc", as the configuration writes it; InvalidArgument names what is wrong and what there is.
 absl::StatusOr<Algorithms> algorithms_from(std::string_view pair);
 std::string text(const Algorithms& algorithms);
 
-// The names of TS 33.203: uc, us: the handset's client and server port; pc, ps: the P-CSCF's. spi_uc is the SPI of the SA
-// inbound at the handset's port uc, and so on.
+// The names of TS 33.203: uc, us: the handset's client and server port; pc, ps: the P-CSCF's. spi_uc is the SPI of the
+// SA inbound at the handset's port uc, and so on.
 struct SaSet {
   asio::ip::address ue, pcscf;
   Port uc, us, pc, ps;
   Spi spi_uc, spi_us, spi_pc, spi_ps;
   Algorithms algorithms;
-  Secret ck, ik;            // 16 bytes each
+  Secret ck, ik;  // 16 bytes each
   uint32_t reqid = 0;
 };
 
@@ -64,8 +64,8 @@ struct Association {
 // In the order into ps, into uc (the same connections), into us, into pc (TS 33.203 section 7.1).
 std::array<Association, 4> associations(const SaSet& set);
 
-// The keys that go into the kernel, derived by Annex I (TS 33.203): SHA-1's IK is padded, 3DES repeats CK, the AEADs get
-// their salt. Empty for null, and for the half of a pair that an AEAD does not use.
+// The keys that go into the kernel, derived by Annex I (TS 33.203): SHA-1's IK is padded, 3DES repeats CK, the AEADs
+// get their salt. Empty for null, and for the half of a pair that an AEAD does not use.
 Secret integrity_key(const SaSet& set);
 Secret encryption_key(const SaSet& set);
 

@@ -15,9 +15,9 @@ namespace lapwing::ipsec {
 // One "ipsec-3gpp" mechanism of a list. Other mechanisms, ah, tun and unknown algorithms are skipped by parse_offer.
 struct Mechanism {
   Algorithms algorithms;
-  Spi spi_c, spi_s;      // 256..2^32-1
+  Spi spi_c, spi_s;  // 256..2^32-1
   Port port_c, port_s;
-  uint16_t q = 1000;     // thousandths; as parsed
+  uint16_t q = 1000;  // thousandths; as parsed
 };
 
 // Every usable mechanism of the message's header (several rows and comma lists alike), in order.
@@ -33,8 +33,8 @@ std::string security_server(const std::vector<Algorithms>& ours, Spi spi_pc, Spi
 // A handset's offer.
 std::string security_client(const std::vector<Algorithms>& ours, Spi spi_uc, Spi spi_us, Port uc, Port us);
 
-// Does Security-Verify repeat what was sent in Security-Server: the same mechanisms in the same order with the same values?
-// White space, parameter order, letter case, leading zeros and the split over rows may differ.
+// Does Security-Verify repeat what was sent in Security-Server: the same mechanisms in the same order with the same
+// values? White space, parameter order, letter case, leading zeros and the split over rows may differ.
 bool repeats(const sip::Message& verify, sip::HeaderId verify_header, std::string_view sent);
 
 }  // namespace lapwing::ipsec
