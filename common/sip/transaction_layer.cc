@@ -114,22 +114,24 @@ void TransactionIndex::release(const std::string& key) {
   place.owners.erase(key);
 }
 
-ServerTransaction::ServerTransaction(TransactionLayer& layer, Message request, const Flow& flow,
-                                     std::shared_ptr<ServerEntry> entry)
-    : layer_(layer), request_(std::move(request)), flow_(flow), to_tag_(random_hex(16)), entry_(std::move(entry)) {}
+ServerTransaction::ServerTransaction(Message request, const Flow& flow, std::shared_ptr<ServerEntry> entry)
+    : request_(std::move(request)), flow_(flow), to_tag_(random_hex(16)), entry_(std::move(entry)) {}
+
+ServerTransaction::~ServerTransaction() {
+  if (!entry_->final && entry_->layer) entry_->layer->end(entry_);
+}
 
 Writer ServerTransaction::response(int code, std::string_view reason) const {
   return response_to(request_, code, reason.empty() ? reason_phrase(code) : reason, to_tag_);
 }
 
 void ServerTransaction::respond(int code, std::string wire) {
-  if (entry_->final) return;
+  if (entry_->final || !entry_->layer) return;
   entry_->final = code >= 200;
   wire.shrink_to_fit();  // it may be kept for two minutes
   entry_->latest = std::move(wire);
-  Actions actions = std::visit([code](auto& machine) { return machine.respond(code); }, entry_->machine);
-  std::shared_ptr<ServerTransaction> last_use = entry_->final ? std::move(entry_->transaction) : nullptr;
-  layer_.server_actions(entry_, actions);
+  entry_->layer->server_actions(entry_,
+                                std::visit([code](auto& machine) { return machine.respond(code); }, entry_->machine));
 }
 
 void ServerTransaction::reject(int code, std::string_view reason) {
@@ -147,6 +149,11 @@ ClientTransaction::ClientTransaction(ClientRequest r, std::string k, User u)
 TransactionLayer::TransactionLayer(Worker& worker, Transport& transport, TransactionIndex& index, Options options)
     : worker_(worker), transport_(transport), index_(index), options_(std::move(options)) {
   index_.join(worker.index(), this);
+}
+
+TransactionLayer::~TransactionLayer() {
+  // Procedures that still wait may outlive us in their worker.
+  for (auto& [key, entry] : servers_) entry->layer = nullptr;
 }
 
 LayerCounters TransactionLayer::counters() const {
@@ -274,10 +281,11 @@ void TransactionLayer::begin(std::string key, Message message, const Flow& flow)
                                                          .machine = NonInviteServer(values, is_reliable),
                                                          .timers = {},
                                                          .final = false,
-                                                         .transaction = nullptr});
+                                                         .transaction = {},
+                                                         .layer = this});
   if (message.method() == Method::invite) entry->machine = InviteServer(values, is_reliable);
-  entry->transaction =
-      std::shared_ptr<ServerTransaction>(new ServerTransaction(*this, std::move(message), flow, entry));
+  auto transaction = std::shared_ptr<ServerTransaction>(new ServerTransaction(std::move(message), flow, entry));
+  entry->transaction = transaction;
   servers_.emplace(std::move(key), entry);
   server_actions(entry, std::visit([](auto& machine) { return machine.start(); }, entry->machine));
 }
@@ -290,7 +298,7 @@ void TransactionLayer::server_actions(const std::shared_ptr<ServerEntry>& entry,
         send_latest(entry);
         break;
       case Action::Kind::deliver:
-        on_request_(entry->transaction);
+        if (auto transaction = entry->transaction.lock()) on_request_(std::move(transaction));
         break;
       case Action::Kind::set_timer:
         worker_.timers().cancel(slot);
@@ -303,9 +311,7 @@ void TransactionLayer::server_actions(const std::shared_ptr<ServerEntry>& entry,
         worker_.timers().cancel(std::exchange(slot, 0));
         break;
       case Action::Kind::end:
-        for (Timers::Id& id : entry->timers) worker_.timers().cancel(std::exchange(id, 0));
-        entry->transaction.reset();
-        if (servers_.erase(entry->key) > 0) index_.release(entry->key);
+        end(entry);
         break;
       case Action::Kind::send_ack:
       case Action::Kind::timed_out:
@@ -313,6 +319,11 @@ void TransactionLayer::server_actions(const std::shared_ptr<ServerEntry>& entry,
         break;
     }
   }
+}
+
+void TransactionLayer::end(const std::shared_ptr<ServerEntry>& entry) {
+  for (Timers::Id& id : entry->timers) worker_.timers().cancel(std::exchange(id, 0));
+  if (servers_.erase(entry->key) > 0) index_.release(entry->key);
 }
 
 void TransactionLayer::send_latest(const std::shared_ptr<ServerEntry>& entry) {

@@ -65,12 +65,18 @@ struct ServerEntry {
   std::variant<NonInviteServer, InviteServer> machine;
   TimerIds timers{};
   bool final = false;
-  std::shared_ptr<ServerTransaction> transaction;  // until the final response
+  std::weak_ptr<ServerTransaction> transaction;
+  TransactionLayer* layer = nullptr;  // null once the layer has gone
 };
 
-// A request that came in, and the way to answer it. Procedures share it.
+// A request that came in, and the way to answer it. Procedures share it; when the last lets go of it without a final
+// response, the transaction ends silently (RFC 4320 section 4.1 wants that of a proxy whose next hop was silent).
 class ServerTransaction {
  public:
+  ~ServerTransaction();
+  ServerTransaction(const ServerTransaction&) = delete;
+  ServerTransaction& operator=(const ServerTransaction&) = delete;
+
   // The request, its top Via completed with received and rport (RFC 3261 section 18.2.1, RFC 3581).
   const Message& request() const { return request_; }
   const Flow& flow() const { return flow_; }
@@ -90,9 +96,8 @@ class ServerTransaction {
 
  private:
   friend class TransactionLayer;
-  ServerTransaction(TransactionLayer& layer, Message request, const Flow& flow, std::shared_ptr<ServerEntry> entry);
+  ServerTransaction(Message request, const Flow& flow, std::shared_ptr<ServerEntry> entry);
 
-  TransactionLayer& layer_;
   Message request_;
   Flow flow_;
   std::string to_tag_;
@@ -151,6 +156,7 @@ class TransactionLayer final : public Receiver {
   using AckHandler = std::function<void(const Message&, const Flow&)>;
 
   TransactionLayer(Worker& worker, Transport& transport, TransactionIndex& index, Options options);
+  ~TransactionLayer();
   TransactionLayer(const TransactionLayer&) = delete;
   TransactionLayer& operator=(const TransactionLayer&) = delete;
 
@@ -181,6 +187,7 @@ class TransactionLayer final : public Receiver {
   void server_actions(const std::shared_ptr<ServerEntry>& entry, const Actions& actions);
   void client_actions(const std::shared_ptr<ClientTransaction>& transaction, const Actions& actions,
                       const Answer* received);
+  void end(const std::shared_ptr<ServerEntry>& entry);
   void send_latest(const std::shared_ptr<ServerEntry>& entry);
   void send_request(const std::shared_ptr<ClientTransaction>& transaction);
 
