@@ -26,7 +26,7 @@ class SpiPool {
   size_t in_use();
 
  private:
-  std::optional<Spi> take_one(const std::vector<Spi>& avoid);
+  std::optional<Spi> take_one(uint32_t start, const std::vector<Spi>& avoid);  // the first free one from start on
   void wake();
 
   const Clock& clock_;

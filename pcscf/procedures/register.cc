@@ -62,7 +62,11 @@ std::string toward_core(const Core& core, const sip::Message& request, const Att
   edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(request) - 1));
   edits.remove_token(HeaderId::require, "sec-agree");
   edits.remove_token(HeaderId::proxy_require, "sec-agree");
-  edits.prepend(HeaderId::path, core.route_uri(*attempt.handset));
+  if (request.has(HeaderId::path)) {
+    edits.prepend(HeaderId::path, core.route_uri(*attempt.handset));
+  } else {
+    edits.append(HeaderId::path, core.route_uri(*attempt.handset));
+  }
   if (!sip::has_token(request, HeaderId::require, "path")) edits.append(HeaderId::require, "path");
   edits.append(HeaderId::p_visited_network_id, sip::quote(core.settings.home_domain));
   edits.append(HeaderId::p_charging_vector,
