@@ -1,7 +1,9 @@
 #include "common/sip/uri.h"
 
 #include <array>
+#include <cstdint>
 #include <cstring>
+#include <iterator>
 
 #include "common/sip/grammar.h"
 #include "common/sip/headers.h"
@@ -92,23 +94,52 @@ bool find_param(std::string_view params, std::string_view name, Pair& out) {
   return false;
 }
 
-// list: after the first ';'.
-const char* check_params(std::string_view list, uint16_t classes) {
+// The SIP URI parameters that say how to route or whom to ask (RFC 3261 section 19.1.1): a bit for each, 0 for others.
+uint32_t meaning(std::string_view name) {
+  constexpr std::string_view kKnown[] = {"lr", "transport", "user", "method", "ttl", "maddr"};
+  bool escaped = name.find('%') != std::string_view::npos;
+  for (uint32_t i = 0; i < std::size(kKnown); ++i) {
+    if ((escaped || name.size() == kKnown[i].size()) && equal(name, kKnown[i], false)) return 1u << i;
+  }
+  return 0;
+}
+
+// list: after the first ';'. What has a meaning must not be there twice, for then two elements may read it differently;
+// of others, which proxies add for themselves without a look at what is there ("alias"), the first counts.
+const char* check_sip_params(std::string_view list) {
+  uint32_t seen = 0;
+  size_t count = 0;
+  Pair param;
+  for (std::string_view rest = list; take_pair(rest, ';', param);) {
+    if (param.name.empty()) return "empty URI parameter";
+    if (!well_formed(param.name, kUriParam) || !well_formed(param.value, kUriParam)) {
+      return "bad character in URI parameter";
+    }
+    if (++count > kMaxParams) return "more than 64 URI parameters";
+    uint32_t bit = meaning(param.name);
+    if ((seen & bit) != 0) return "URI parameter given twice";
+    seen |= bit;
+  }
+  return list.empty() || list.back() == ';' ? "empty URI parameter" : nullptr;
+}
+
+// RFC 3966 section 3: no parameter twice.
+const char* check_tel_params(std::string_view list) {
   std::array<std::string_view, kMaxParams> names;
   size_t count = 0;
-  for (std::string_view rest = list;;) {
-    Pair param;
-    if (!take_pair(rest, ';', param) || param.name.empty()) return "empty URI parameter";
-    if (!well_formed(param.name, classes) || !well_formed(param.value, classes))
+  Pair param;
+  for (std::string_view rest = list; take_pair(rest, ';', param);) {
+    if (param.name.empty()) return "empty URI parameter";
+    if (!well_formed(param.name, kUriParam) || !well_formed(param.value, kUriParam)) {
       return "bad character in URI parameter";
+    }
     if (count == kMaxParams) return "more than 64 URI parameters";
     for (size_t i = 0; i < count; ++i) {
       if (equal(names[i], param.name, false)) return "URI parameter given twice";
     }
     names[count++] = param.name;
-    if (rest.empty()) break;
   }
-  return list.back() == ';' ? "empty URI parameter" : nullptr;
+  return list.empty() || list.back() == ';' ? "empty URI parameter" : nullptr;
 }
 
 const char* check_headers(std::string_view rest) {
@@ -150,7 +181,7 @@ const char* parse_sip(std::string_view rest, Uri& uri) {
   if (rest.empty()) return nullptr;
   if (!take(rest, ';')) return "bad character after the host of a URI";
   uri.params = rest;
-  return check_params(rest, kUriParam);
+  return check_sip_params(rest);
 }
 
 bool is_visual_separator(char c) {
@@ -176,7 +207,7 @@ const char* parse_tel(std::string_view rest, Uri& uri) {
   if (!is_number(uri.user)) return "bad telephone number";
   if (semicolon != std::string_view::npos) {
     uri.params = rest.substr(semicolon + 1);
-    if (const char* wrong = check_params(uri.params, kUriParam)) return wrong;
+    if (const char* wrong = check_tel_params(uri.params)) return wrong;
   }
   return nullptr;
 }
@@ -215,8 +246,9 @@ bool matters_alone(std::string_view name) {
 }
 
 bool equal_sip_params(std::string_view a, std::string_view b) {
-  Pair mine, other;
+  Pair mine, other, first;
   for (std::string_view rest = a; take_pair(rest, ';', mine);) {
+    if (find_param(a, mine.name, first) && first.name.data() != mine.name.data()) continue;
     if (find_param(b, mine.name, other)) {
       if (!equal(mine.value, other.value, false)) return false;
     } else if (matters_alone(mine.name)) {

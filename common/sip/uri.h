@@ -32,7 +32,8 @@ struct Uri {
   std::string_view headers;  // after '?', without it
 
   // InvalidArgument with the reason, fit for a 400's Warning; also over 4096 bytes, 64 parameters or 64 headers, and
-  // for a parameter given twice.
+  // for lr, transport, user, method, ttl, maddr, or any parameter of a tel URI, given twice. Of other parameters given
+  // twice the first counts.
   static absl::StatusOr<Uri> parse(std::string_view text);
 
   bool has_param(std::string_view name) const;          // names in any case

@@ -107,6 +107,12 @@ TEST(Uri, when_it_is_malformed_then_the_reason_is_given) {
       {"sip:example.com;=x", "empty URI parameter"},
       {"sip:example.com;lr;LR", "URI parameter given twice"},
       {"sip:example.com;lr;%6cr", "URI parameter given twice"},
+      {"sip:example.com;transport=udp;x;Transport=tcp", "URI parameter given twice"},
+      {"sip:example.com;user=phone;user=ip", "URI parameter given twice"},
+      {"sip:example.com;method=INVITE;method=BYE", "URI parameter given twice"},
+      {"sip:example.com;ttl=1;ttl=1", "URI parameter given twice"},
+      {"sip:example.com;maddr=192.0.2.1;m%61ddr=192.0.2.2", "URI parameter given twice"},
+      {"tel:+1555;isub=1;isub=1", "URI parameter given twice"},
       {"sip:example.com;x=\"a\"", "bad character in URI parameter"},
       {"sip:example.com;x=%g0", "bad character in URI parameter"},
       {"sip:example.com?", "empty URI header"},
@@ -125,6 +131,15 @@ TEST(Uri, when_it_is_malformed_then_the_reason_is_given) {
       {"http://a b", "bad character in URI"},
   };
   for (const auto& [text, reason] : cases) EXPECT_EQ(why(text), reason) << text;
+}
+
+TEST(Uri, when_a_parameter_without_meaning_comes_twice_then_the_first_counts) {
+  Uri uri = parsed("sip:192.0.2.7:6000;alias=192.0.2.7~6000~2;alias=192.0.2.8~7000~1;lr");
+  EXPECT_EQ(uri.param("alias"), "192.0.2.7~6000~2");
+  EXPECT_TRUE(uri.has_param("lr"));
+  EXPECT_TRUE(uri.equals(uri));
+  EXPECT_TRUE(uri.equals(parsed("sip:192.0.2.7:6000;lr;alias=192.0.2.7~6000~2")));
+  EXPECT_FALSE(uri.equals(parsed("sip:192.0.2.7:6000;lr;alias=192.0.2.8~7000~1")));
 }
 
 TEST(Uri, when_it_is_over_4096_bytes_then_it_is_refused) {
