@@ -101,6 +101,40 @@ inline const char* find_control(const char* at, const char* end) {
   return at;
 }
 
+// The first byte in [at, end) that ends a quoted-string or needs a look in one: '"', '\\', DEL or a control; or end.
+inline const char* find_in_quotes(const char* at, const char* end) {
+#if defined(__SSE2__)
+  const __m128i last = _mm_set1_epi8(0x1f), quote = _mm_set1_epi8('"'), escape = _mm_set1_epi8('\\'),
+                del = _mm_set1_epi8(0x7f);
+  while (end - at >= 16) {
+    __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    __m128i ends = _mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, escape));
+    __m128i bad = _mm_or_si128(_mm_cmpeq_epi8(block, del), _mm_cmpeq_epi8(_mm_min_epu8(block, last), block));
+    int hits = _mm_movemask_epi8(_mm_or_si128(ends, bad));
+    if (hits != 0) return at + std::countr_zero(static_cast<unsigned>(hits));
+    at += 16;
+  }
+#endif
+  while (at < end && *at != '"' && *at != '\\' && *at != 0x7f && static_cast<uint8_t>(*at) >= 0x20) ++at;
+  return at;
+}
+
+// The first of ',', '"' and '<' in [at, end), or end: what matters between the values of a list.
+inline const char* find_list_mark(const char* at, const char* end) {
+#if defined(__SSE2__)
+  const __m128i comma = _mm_set1_epi8(','), quote = _mm_set1_epi8('"'), open = _mm_set1_epi8('<');
+  while (end - at >= 16) {
+    __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(block, comma), _mm_cmpeq_epi8(block, quote));
+    int hits = _mm_movemask_epi8(_mm_or_si128(marks, _mm_cmpeq_epi8(block, open)));
+    if (hits != 0) return at + std::countr_zero(static_cast<unsigned>(hits));
+    at += 16;
+  }
+#endif
+  while (at < end && *at != ',' && *at != '"' && *at != '<') ++at;
+  return at;
+}
+
 // The first colon in [at, end), or end. For header names, which are too short for memchr to pay.
 inline const char* find_colon(const char* at, const char* end) {
 #if defined(__SSE2__)

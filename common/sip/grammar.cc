@@ -34,19 +34,20 @@ const char* check_name(std::string_view host) {
 
 bool take_quoted(std::string_view& rest, std::string_view& quoted) {
   if (rest.empty() || rest.front() != '"') return false;
-  for (size_t at = 1; at < rest.size(); ++at) {
-    auto c = static_cast<uint8_t>(rest[at]);
-    if (c == '"') {
-      quoted = rest.substr(0, at + 1);
-      rest.remove_prefix(at + 1);
+  const char* end = rest.data() + rest.size();
+  for (const char* at = rest.data() + 1; (at = chars::find_in_quotes(at, end)) < end; ++at) {
+    if (*at == '"') {
+      size_t size = static_cast<size_t>(at + 1 - rest.data());
+      quoted = rest.substr(0, size);
+      rest.remove_prefix(size);
       return true;
     }
-    if (c == '\\') {
-      if (++at == rest.size()) return false;
-      auto escaped = static_cast<uint8_t>(rest[at]);
+    if (*at == '\\') {
+      if (++at == end) return false;
+      auto escaped = static_cast<uint8_t>(*at);
       if (escaped > 0x7f || escaped == '\r' || escaped == '\n') return false;
-    } else if (c == 0x7f || (c < 0x20 && !is(rest[at], kSpace))) {
-      return false;
+    } else if (!is(*at, kSpace)) {
+      return false;  // a control character or DEL
     }
   }
   return false;

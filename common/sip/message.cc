@@ -1,5 +1,7 @@
 #include "common/sip/message.h"
 
+#include <cstring>
+
 #include "common/sip/chars.h"
 
 namespace lapwing::sip {
@@ -139,25 +141,19 @@ std::string_view ValueRange::front() const {
 }
 
 std::string_view take_list_value(std::string_view& rest) {
-  bool quoted = false, bracketed = false;
-  size_t at = 0;
-  for (; at < rest.size(); ++at) {
-    char c = rest[at];
-    if (quoted) {
-      if (c == '\\') ++at;
-      if (c == '"') quoted = false;
-    } else if (bracketed) {
-      bracketed = c != '>';
-    } else if (c == ',') {
-      break;
-    } else if (c == '"') {
-      quoted = true;
-    } else if (c == '<') {
-      bracketed = true;
+  const char *at = rest.data(), *end = at + rest.size();
+  while ((at = chars::find_list_mark(at, end)) < end && *at != ',') {
+    if (*at++ == '<') {
+      auto* close = static_cast<const char*>(std::memchr(at, '>', static_cast<size_t>(end - at)));
+      at = close != nullptr ? close + 1 : end;
+      continue;
     }
+    while ((at = chars::find_in_quotes(at, end)) < end && *at != '"') at += *at == '\\' && end - at > 1 ? 2 : 1;
+    if (at < end) ++at;
   }
-  std::string_view value = chars::trim(rest.substr(0, at));
-  rest = chars::trim(rest.substr(at < rest.size() ? at + 1 : rest.size()));
+  size_t size = static_cast<size_t>(at - rest.data());
+  std::string_view value = chars::trim(rest.substr(0, size));
+  rest = chars::trim(rest.substr(at < end ? size + 1 : size));
   return value;
 }
 
