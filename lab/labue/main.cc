@@ -3,6 +3,8 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <asio/signal_set.hpp>
+#include <csignal>
 #include <iostream>
 #include <memory>
 
@@ -208,6 +210,7 @@ int run_one(One one, bool console) {
   Session session(worker, handset, std::move(actions));
   worker.spawn(drive_one(worker, host, session, console, *kernel == nullptr));
   worker.run();
+  host.close();
   if (*kernel) (*kernel)->clear();
 
   if (sqns) {
@@ -284,11 +287,20 @@ int run_many(Many many) {
   absl::Status added = add_handsets(many, host, kernel->get(), *algorithms, *mnc_digits);
   if (!added.ok()) return fail(added);
   Load load(worker, host, many.plan);
+  bool stopped = false;
+  asio::signal_set signals(worker.context(), SIGTERM, SIGINT);
+  signals.async_wait([&](const asio::error_code& error, int) {
+    if (error) return;
+    stopped = true;
+    worker.stop();
+  });
   worker.spawn(drive_many(worker, host, load, *kernel == nullptr));
   worker.run();
+  host.close();
   if (*kernel) (*kernel)->clear();
   for (const PhaseResult& result : load.results()) std::cerr << result.table();
   for (const PhaseResult& result : load.results()) std::cout << result.json() << '\n';
+  if (stopped) return fail("stopped by a signal");
   return load.all_succeeded() ? 0 : fail("not every handset did what was asked for");
 }
 

@@ -43,7 +43,7 @@ Session::Session(Worker& worker, Handset& handset, std::vector<std::string> acti
       handset_(handset),
       actions_(actions.begin(), actions.end()),
       input_(worker.context()),
-      signals_(worker.context()) {}
+      signals_(worker.context(), SIGTERM, SIGINT) {}
 
 Task<void> Session::act(std::string action) {
   if (action == "register") {
@@ -61,6 +61,12 @@ Task<void> Session::act(std::string action) {
 }
 
 Task<void> Session::run_actions() {
+  await_signal();
+  co_await run_given();
+  signals_.cancel();
+}
+
+Task<void> Session::run_given() {
   while (!actions_.empty()) {
     std::string action = std::move(actions_.front());
     actions_.pop_front();
@@ -70,14 +76,12 @@ Task<void> Session::run_actions() {
 }
 
 Task<void> Session::run_console() {
-  co_await run_actions();
+  await_signal();
+  co_await run_given();
   actions_.clear();
   asio::error_code error;
   input_.assign(dup(STDIN_FILENO), error);
   if (!error) read_line();
-  signals_.add(SIGTERM, error);
-  signals_.add(SIGINT, error);
-  await_signal();
   for (;;) {
     std::string action = co_await next_action();
     if (action == "quit") break;
@@ -87,9 +91,9 @@ Task<void> Session::run_console() {
       std::cerr << "labue: type register, reregister, deregister, deregister-all, subscribe or quit\n";
     }
   }
-  signals_.cancel(error);
   input_.close(error);
   if (handset_.registered()) co_await act("deregister");
+  signals_.cancel();
 }
 
 Task<std::string> Session::next_action() {
@@ -125,7 +129,14 @@ void Session::read_line() {
 
 void Session::await_signal() {
   signals_.async_wait([this](const asio::error_code& error, int) {
-    if (!error) push("quit");
+    if (error) return;
+    if (wake_) {
+      push("quit");
+    } else {
+      outcome_ = {false, 0, "stopped by a signal"};
+      worker_.stop();
+    }
+    await_signal();
   });
 }
 

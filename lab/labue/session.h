@@ -29,15 +29,17 @@ class Session {
   // actions: before any that come from standard input.
   Session(Worker& worker, Handset& handset, std::vector<std::string> actions);
 
-  // Runs the actions until one fails.
+  // Runs the actions until one fails. SIGTERM and SIGINT stop the worker.
   Task<void> run_actions();
-  // Then those of standard input, whatever becomes of them, until its end, "quit" or a signal to stop.
+  // Then those of standard input, whatever becomes of them, until its end, "quit" or a signal. Between two actions a
+  // signal is as "quit".
   Task<void> run_console();
 
   // Of the last procedure.
   const Outcome& outcome() const { return outcome_; }
 
  private:
+  Task<void> run_given();
   Task<void> act(std::string action);
   void read_line();
   void await_signal();
@@ -51,7 +53,7 @@ class Session {
   asio::posix::stream_descriptor input_;
   asio::streambuf line_;
   asio::signal_set signals_;
-  std::optional<OneShot<bool>::Sink> wake_;
+  std::optional<OneShot<bool>::Sink> wake_;  // set: nothing is being done
 };
 
 }  // namespace lapwing::labue
