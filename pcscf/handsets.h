@@ -87,7 +87,7 @@ struct Handset {
 
 class Handsets {
  public:
-  explicit Handsets(const Clock& clock, size_t limit = 1'000'000) : clock_(clock), limit_(limit) {}
+  explicit Handsets(const Clock& clock, size_t limit = 200'000) : clock_(clock), limit_(limit) {}
 
   // Null when the limit is reached.
   std::shared_ptr<Handset> get_or_make(const asio::ip::address& address, const std::string& impi);

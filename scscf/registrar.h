@@ -96,7 +96,7 @@ struct User {
 class Registrar {
  public:
   // users: the limit of remembered users; those without a registration or a challenge are forgotten first.
-  explicit Registrar(const Clock& clock, size_t users = 1'000'000) : clock_(clock), limit_(users) {}
+  explicit Registrar(const Clock& clock, size_t users = 500'000) : clock_(clock), limit_(users) {}
 
   // Makes the user when absent; false when the limit is reached.
   bool with(const std::string& impi, const std::function<void(User&)>& action);

@@ -290,7 +290,11 @@ Task<void> registered(Core& core, Site& site, TransactionPtr transaction, Attemp
   } else {
     site.worker.spawn(watch_binding(core, site, attempt.handset, lasts + core.settings.expiry_margin));
   }
-  if (first) site.worker.spawn(subscribe_reg(core, site, attempt.handset));
+  // A handset that began without protection may have done so because the S-CSCF forgot it, and our subscription with
+  // it.
+  bool afresh =
+      attempt.carrier && attempt.carrier->entry.state == SetState::temporary && attempt.carrier->entry.made_over == 0;
+  if (first || afresh) site.worker.spawn(subscribe_reg(core, site, attempt.handset));
 }
 
 // A final response that is neither 401 nor 200: it goes out on the set the REGISTER came by, and a temporary set ends.
