@@ -174,6 +174,18 @@ class Host:
         dump.wait_for_line("listening on")
         return dump
 
+    def watch_security_associations(self):
+        """A program that notes every security association that the kernel gets, with keys; see parse_states()."""
+        watch = self.start("/sbin/ip", "xfrm", "monitor", "SA", name=f"xfrm-monitor-{self.name}")
+
+        def listens():  # its netlink socket (protocol 6, XFRM) has joined a group
+            with inside(self.namespace):
+                rows = Path("/proc/thread-self/net/netlink").read_text().splitlines()[1:]
+            return any(row.split()[1] == "6" and row.split()[3] != "00000000" and row.split()[2] == str(watch.pid)
+                       for row in rows)
+        wait_until(listens, 10, "ip xfrm monitor does not listen")
+        return watch
+
     def security_associations(self):
         """What the kernel has: [{source, destination, spi, reqid, packets, bytes, auth, enc, aead}], with keys."""
         return parse_states(self.run("/sbin/ip", "-s", "xfrm", "state").stdout)

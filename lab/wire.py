@@ -29,7 +29,7 @@ FIELDS = ("frame.time_epoch", "frame.protocols", "ip.src", "ipv6.src", "ip.dst",
           "udp.srcport", "udp.dstport", "tcp.srcport", "tcp.dstport", "esp.spi", "esp.sequence", "sip.Request-Line",
           "sip.Status-Line", "sip.CSeq", "sip.Call-ID", "diameter.cmd.code", "diameter.flags.request",
           "diameter.Result-Code", "diameter.Experimental-Result-Code", "_ws.expert.severity", "_ws.expert.message",
-          "esp.icv_good", "esp.icv_bad")
+          "esp.icv_good", "esp.icv_bad", "tcp.len", "ipv6.fraghdr.nxt")
 SEPARATOR = "\x1f"  # between values of one field in one packet
 
 
@@ -43,6 +43,8 @@ class Packet:
     destination_port: int
     spi: int                 # 0: no ESP
     layers: str              # "eth:ethertype:ip:esp:udp:sip"
+    tcp_bytes: int = 0       # of payload
+    fragment: bool = False   # one whose whole stands in a later packet
     sip: list = field(default_factory=list)       # [(first line, CSeq, Call-ID)]
     diameter: list = field(default_factory=list)  # ["UAR"], ["UAA: first registration"]
     faults: list = field(default_factory=list)
@@ -102,11 +104,13 @@ def _packet(values):
 
     protocol = int(value["ip.proto"][0]) if value["ip.proto"] else -1
     if value["ipv6.nxt"]:
-        protocol = int(value["ipv6.nxt"][-1])
+        protocol = int(first("ipv6.fraghdr.nxt", "ipv6.nxt"))
+    layers = first("frame.protocols")
     spi = first("esp.spi")
     packet = Packet(float(first("frame.time_epoch")), first("ip.src", "ipv6.src"), first("ip.dst", "ipv6.dst"),
                     50 if spi else protocol, int(first("udp.srcport", "tcp.srcport") or 0),
-                    int(first("udp.dstport", "tcp.dstport") or 0), int(spi, 16) if spi else 0, first("frame.protocols"))
+                    int(first("udp.dstport", "tcp.dstport") or 0), int(spi, 16) if spi else 0, layers,
+                    int(first("tcp.len") or 0), layers.endswith(("ip:data", "fraghdr:data")))
     lines = value["sip.Request-Line"] + value["sip.Status-Line"]
     for number, line in enumerate(lines):
         packet.sip.append((line, *(value[name][number] if number < len(value[name]) else ""

@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = ("unit", "scenarios", "e2e", "peers")
 PROGRAM_LIMIT = 600  # seconds
+DETAILED = 5  # failures of one program that are shown in full
 
 
 @dataclass
@@ -50,9 +51,9 @@ class Report:
                 print(f"      ok    {name} ({seconds:.2f} s)")
         for name, why in result.skipped:
             print(f"      skip  {name}: {why.strip().splitlines()[-1] if why.strip() else 'no reason given'}")
-        for name, why in result.failed:
+        for number, (name, why) in enumerate(result.failed):
             print(f"      FAIL  {name}")
-            for line in why.strip().splitlines()[-40:]:
+            for line in why.strip().splitlines()[-40:] if number < DETAILED else []:
                 print(f"            {line}")
         sys.stdout.flush()
 
@@ -169,8 +170,9 @@ def run_python(path, results_folder):
 def run_in_esp_kernel(files, report):
     """All the files in one start of the kernel. Lines of JSON come back as files end."""
     limit = sum(int(marker(path, "limit", "300")) for path in files) + 60
-    results_folder = ROOT / "build/test-results"
+    results_folder = ROOT / "build/test-results"  # captures and reports, to look at afterwards
     results_folder.mkdir(parents=True, exist_ok=True)
+    os.environ["LAPWING_TEST_RESULTS"] = str(results_folder)
     command = [ROOT / "lab/esp-kernel", "-t", str(limit), "-m", "4G", "-w", results_folder, "--", "/usr/bin/python3", "-B",
                Path(__file__).resolve(), "--inside", results_folder, *files]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace")
