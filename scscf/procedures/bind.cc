@@ -198,7 +198,10 @@ Task<Outcome> bind(Core& core, Site& site, RegisterRequest request, bool authent
     now = *registration;
   });
   core.registrar.reindex(request.impi, before, after);
-  watch_expiry(core, site, request.impi, longest_left(core, now));
+  // Each contact has its own end.
+  for (const RequestedContact& contact : request.contacts) {
+    if (contact.expires > 0) watch_expiry(core, site, request.impi, std::chrono::seconds(contact.expires));
+  }
   core.report(known ? "register.refreshed" : "register.accepted", request.impi, request.impu_uri,
               absl::StrFormat("registered %s for %d s", request.contact_text(), seconds_of(longest_left(core, now))));
   Outcome ok = registered_response(core, request, now);
