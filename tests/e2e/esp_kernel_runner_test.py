@@ -1,4 +1,5 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
+# runs: host
 """lab/esp-kernel itself, run on the host: python3 tests/e2e/esp_kernel_runner_test.py"""
 import os
 import signal
