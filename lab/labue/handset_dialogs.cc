@@ -93,12 +93,13 @@ void Handset::notify_in(sip::ServerTransaction& transaction) {
     tell(Event("refused_request", options_.who.imsi).with("method", "NOTIFY").with("code", 481));
     return reply(transaction, 481);
   }
-  reply(transaction, 200);
   read_reginfo(notify);
+  absl::StatusOr<sip::TokenParams> state = sip::TokenParams::parse(notify.header(HeaderId::subscription_state));
+  bool over = state.ok() && state->is("terminated");
+  reply(transaction, 200);  // the request is gone after this
   if (subscription_->first_notify) subscription_->first_notify->set(true);
   subscription_->first_notify.reset();
-  absl::StatusOr<sip::TokenParams> state = sip::TokenParams::parse(notify.header(HeaderId::subscription_state));
-  if (state.ok() && state->is("terminated")) subscription_.reset();
+  if (over) subscription_.reset();
 }
 
 void Handset::read_reginfo(const sip::Message& notify) {

@@ -77,9 +77,9 @@ Task<void> Load::run() {
 }
 
 Task<void> Load::phase(std::string name, int round) {
-  PhaseResult& fresh = results_.emplace_back();
-  fresh.name = std::move(name);
-  fresh.round = round;
+  current_ = {};
+  current_.name = std::move(name);
+  current_.round = round;
   next_ = finished_ = 0;
   OneShot<bool> all_finished(worker_);
   all_finished_ = all_finished.sink();
@@ -95,10 +95,10 @@ Task<void> Load::phase(std::string name, int round) {
   }
   co_await all_finished.wait(std::chrono::hours(24));
   *over = true;
-  PhaseResult& result = results_.back();
-  result.seconds = seconds_between(began, worker_.clock().now());
-  result.cpu_seconds = cpu_seconds_now() - cpu_began;
-  result.sort();
+  current_.seconds = seconds_between(began, worker_.clock().now());
+  current_.cpu_seconds = cpu_seconds_now() - cpu_began;
+  current_.sort();
+  results_.push_back(std::move(current_));
 }
 
 Task<void> Load::lane() {
@@ -116,7 +116,7 @@ Task<void> Load::pace() {
 
 Task<void> Load::one(size_t index) {
   Handset& handset = host_.at(index);
-  PhaseResult& result = results_.back();
+  PhaseResult& result = current_;
   TimePoint began = worker_.clock().now();
   Outcome outcome;
   if (result.name == "deregister") {
@@ -140,7 +140,7 @@ Task<void> Load::progress(std::shared_ptr<bool> over) {
   for (;;) {
     co_await worker_.sleep(std::chrono::seconds(1));
     if (*over) co_return;
-    const PhaseResult& result = results_.back();
+    const PhaseResult& result = current_;
     std::fprintf(stderr, "%s",
                  absl::StrFormat("%s, round %d: %d/s, %d of %d done, %d failed, %d under way\n", result.name,
                                  result.round, result.successes - before, result.attempts, host_.size(),

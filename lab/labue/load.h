@@ -43,6 +43,7 @@ class Load {
 
   // Prints a line of progress to standard error each second.
   Task<void> run();
+  // Of the phases that came to their end.
   const std::vector<PhaseResult>& results() const { return results_; }
   bool all_succeeded() const;
 
@@ -57,6 +58,7 @@ class Load {
   Host& host_;
   const LoadPlan plan_;
   std::vector<PhaseResult> results_;
+  PhaseResult current_;
   size_t next_ = 0, finished_ = 0;
   std::optional<OneShot<bool>::Sink> all_finished_;
 };
