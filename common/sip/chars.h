@@ -135,6 +135,30 @@ inline const char* find_list_mark(const char* at, const char* end) {
   return at;
 }
 
+// The first byte in [at, end) that cannot be in a host name (letters, digits, '-', '.', '_'), or end.
+inline const char* find_host_end(const char* at, const char* end) {
+#if defined(__SSE2__)
+  auto within = [](__m128i block, char low, char high) {  // signed: bytes from 0x80 on are below everything
+    return _mm_and_si128(_mm_cmpgt_epi8(block, _mm_set1_epi8(static_cast<char>(low - 1))),
+                         _mm_cmplt_epi8(block, _mm_set1_epi8(static_cast<char>(high + 1))));
+  };
+  while (end - at >= 16) {
+    __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    __m128i host = within(_mm_or_si128(block, _mm_set1_epi8(0x20)), 'a', 'z');
+    host = _mm_or_si128(host, _mm_or_si128(within(block, '0', '9'), within(block, '-', '.')));
+    int hits = _mm_movemask_epi8(_mm_or_si128(host, _mm_cmpeq_epi8(block, _mm_set1_epi8('_')))) ^ 0xffff;
+    if (hits != 0) return at + std::countr_zero(static_cast<unsigned>(hits));
+    at += 16;
+  }
+#endif
+  auto host = [](char c) {
+    char letter = lower(c);
+    return (letter >= 'a' && letter <= 'z') || digit(c) || c == '-' || c == '.' || c == '_';
+  };
+  while (at < end && host(*at)) ++at;
+  return at;
+}
+
 // The first colon in [at, end), or end. For header names, which are too short for memchr to pay.
 inline const char* find_colon(const char* at, const char* end) {
 #if defined(__SSE2__)

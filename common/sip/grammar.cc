@@ -17,16 +17,17 @@ bool parse_address(int family, std::string_view text, Address& out) {
 
 const char* check_name(std::string_view host) {
   if (host.size() > 255) return "host name over 255 bytes";
-  std::string_view name = host;
-  if (name.size() > 1 && name.back() == '.') name.remove_suffix(1);
-  std::string_view label = name;
-  for (size_t dot; (dot = label.find('.')) != std::string_view::npos; label.remove_prefix(dot + 1)) {
-    if (dot == 0) return "host name with an empty label";
+  size_t label = 0;  // where the last one begins
+  for (size_t at = 0; at < host.size(); ++at) {
+    if (host[at] != '.') continue;
+    if (at == label) return "host name with an empty label";
+    if (at + 1 < host.size()) label = at + 1;
   }
-  if (label.empty()) return "host name with an empty label";
+  std::string_view last = host.substr(label);
+  if (host.ends_with('.')) last.remove_suffix(1);
   // A last label of digits makes it an address, but for a single one: handsets put a bare number in the host's place.
   in_addr ignored;
-  if (label.size() != name.size() && all(label, kDigit) && !parse_ipv4(host, ignored)) return "bad IPv4 address";
+  if (label != 0 && all(last, kDigit) && !parse_ipv4(host, ignored)) return "bad IPv4 address";
   return nullptr;
 }
 
@@ -74,7 +75,9 @@ const char* take_host_port(std::string_view& rest, bool space_allowed, HostPort&
     in6_addr ignored;
     if (!parse_ipv6(out.host, ignored)) return "bad IPv6 address";
   } else {
-    out.host = take_run(rest, kHost);
+    const char* end = chars::find_host_end(rest.data(), rest.data() + rest.size());
+    out.host = rest.substr(0, static_cast<size_t>(end - rest.data()));
+    rest.remove_prefix(out.host.size());
     if (out.host.empty()) return "no host";
     if (const char* wrong = check_name(out.host)) return wrong;
   }

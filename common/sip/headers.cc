@@ -1,6 +1,6 @@
 #include "common/sip/headers.h"
 
-#include <array>
+#include "absl/container/inlined_vector.h"
 
 #include "common/sip/grammar.h"
 
@@ -24,6 +24,35 @@ std::string_view take_value(std::string_view& rest, char separator) {
   return value;
 }
 
+// Params::take. Inline, for checking a message is mostly this. False: nothing is left.
+inline bool take_item(std::string_view& rest, char separator, Params::Item& item) {
+  skip_space(rest);
+  if (rest.empty()) return false;
+  if (grammar::take(rest, separator)) skip_space(rest);
+  item.value = {};
+  item.has_value = false;
+  item.name = take_run(rest, kToken);
+  skip_space(rest);
+  bool sound = !item.name.empty();
+  if (sound && grammar::take(rest, '=')) {
+    item.has_value = true;
+    skip_space(rest);
+    if (!rest.empty() && rest.front() == '"') {
+      sound = take_quoted(rest, item.value);
+    } else {
+      item.value = take_value(rest, separator);
+      sound = separator == ';' || !item.value.empty();
+    }
+    skip_space(rest);
+  }
+  // A separator with nothing behind it is a malformed parameter too: it is left for the next call to find.
+  if (!sound || (!rest.empty() && rest.front() != separator)) {
+    rest = {};
+    item = {};
+  }
+  return true;
+}
+
 bool is_quoted(std::string_view text) {
   return text.size() >= 2 && text.front() == '"' && text.back() == '"';
 }
@@ -34,10 +63,10 @@ const char* check_params(std::string_view rest, std::string_view once) {
   bool seen = false;
   skip_space(rest);
   if (!rest.empty() && rest.front() != ';') return "bad character before the parameters";
-  while (std::optional<Params::Item> item = Params::take(rest)) {
-    if (item->name.empty()) return "malformed parameter";
+  for (Params::Item item; take_item(rest, ';', item);) {
+    if (item.name.empty()) return "malformed parameter";
     if (++count > kMaxParams) return "more than 64 parameters";
-    if (once.empty() || !equals_ignoring_case(item->name, once)) continue;
+    if (once.empty() || !equals_ignoring_case(item.name, once)) continue;
     if (seen) return "parameter given twice";
     seen = true;
   }
@@ -77,30 +106,9 @@ std::optional<Params::Item> find_param(std::string_view rest, std::string_view n
 }  // namespace
 
 std::optional<Params::Item> Params::take(std::string_view& rest, char separator) {
-  skip_space(rest);
-  if (rest.empty()) return std::nullopt;
-  if (grammar::take(rest, separator)) skip_space(rest);
   Item item;
-  item.name = take_run(rest, kToken);
-  skip_space(rest);
-  bool sound = !item.name.empty();
-  if (sound && grammar::take(rest, '=')) {
-    item.has_value = true;
-    skip_space(rest);
-    if (!rest.empty() && rest.front() == '"') {
-      sound = take_quoted(rest, item.value);
-    } else {
-      item.value = take_value(rest, separator);
-      sound = separator == ';' || !item.value.empty();
-    }
-    skip_space(rest);
-  }
-  if (sound && (rest.empty() || rest.front() == separator)) {
-    // A separator with nothing behind it is a malformed parameter too: leave it for the next call to find.
-    return item;
-  }
-  rest = {};
-  return Item{};
+  if (!take_item(rest, separator, item)) return std::nullopt;
+  return item;
 }
 
 bool Params::has(std::string_view name) const {
@@ -228,15 +236,14 @@ absl::StatusOr<Credentials> Credentials::parse(std::string_view value) {
   out.params_text = rest;
   if (!out.is_digest()) return out;
   if (rest.starts_with(',')) return bad("malformed parameter in credentials");
-  std::array<std::string_view, kMaxParams> names;
-  size_t count = 0;
-  while (std::optional<Params::Item> item = Params::take(rest, ',')) {
-    if (item->name.empty() || !item->has_value) return bad("malformed parameter in credentials");
-    if (count == kMaxParams) return bad("more than 64 parameters in credentials");
-    for (size_t i = 0; i < count; ++i) {
-      if (equals_ignoring_case(names[i], item->name)) return bad("parameter given twice in credentials");
+  absl::InlinedVector<std::string_view, kMaxParams> names;
+  for (Params::Item item; take_item(rest, ',', item);) {
+    if (item.name.empty() || !item.has_value) return bad("malformed parameter in credentials");
+    if (names.size() == kMaxParams) return bad("more than 64 parameters in credentials");
+    for (std::string_view name : names) {
+      if (equals_ignoring_case(name, item.name)) return bad("parameter given twice in credentials");
     }
-    names[count++] = item->name;
+    names.push_back(item.name);
   }
   return out;
 }
