@@ -5,6 +5,7 @@
 
 #include <asio/ip/v6_only.hpp>
 #include <asio/post.hpp>
+#include <cerrno>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -36,7 +37,7 @@ absl::Status bind_failure(Protocol protocol, const Endpoint& local, const asio::
   if (error == asio::error::address_in_use) {
     return absl::AlreadyExistsError(text + "; another program has this port (see `ss -lnp`)");
   }
-  if (error == std::errc::address_not_available) {
+  if (error.value() == EADDRNOTAVAIL) {  // Asio's category does not map it to std::errc
     return absl::FailedPreconditionError(text + "; no interface has this address");
   }
   return absl::UnavailableError(text);
@@ -161,6 +162,9 @@ absl::StatusOr<Endpoint> SocketTransport::listen(Protocol protocol, const Endpoi
     datagrams_[bound] = socket;
     receive_datagrams(socket);
     return bound;
+  }
+  if (protocol == Protocol::tls && !tls_server_) {
+    return absl::FailedPreconditionError("cannot listen on " + local.text() + "/TLS: no certificate is configured");
   }
   auto listener = std::make_shared<Listener>(worker_.context(), protocol);
   listener->acceptor.open(local.address.is_v6() ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), error);
@@ -290,6 +294,9 @@ void SocketTransport::send_on(uint64_t id, const Flow& flow, std::string bytes, 
 
 void SocketTransport::open(const Flow& flow, std::string bytes, Failed on_failure) {
   if (closed_) return fail(std::move(on_failure), absl::CancelledError("the program is stopping"));
+  if (flow.protocol == Protocol::tls && !tls_client_) {
+    return fail(std::move(on_failure), absl::FailedPreconditionError("TLS is not configured"));
+  }
   asio::ip::tcp::socket socket(worker_.context());
   asio::error_code error;
   socket.open(flow.remote.address.is_v6() ? asio::ip::tcp::v6() : asio::ip::tcp::v4(), error);
