@@ -7,6 +7,19 @@
 #include "absl/strings/str_format.h"
 
 namespace lapwing::sip {
+namespace {
+
+// How long a peer that lost its framing has to take our answer and close.
+constexpr Duration kFinish = std::chrono::seconds(2);
+
+bool is_response(std::string_view bytes) {
+  return bytes.starts_with("SIP/2.0 ");
+}
+bool is_final_response(std::string_view bytes) {
+  return is_response(bytes) && bytes.size() > 8 && bytes[8] != '1';
+}
+
+}  // namespace
 
 StreamConnection::StreamConnection(SocketTransport& transport, asio::ip::tcp::socket socket, const Flow& flow,
                                    std::shared_ptr<asio::ssl::context> tls)
@@ -107,11 +120,12 @@ void StreamConnection::read() {
 
 void StreamConnection::read_done(const asio::error_code& error, size_t size) {
   if (closed_) return;
+  if (finishing_) return error ? close(*finishing_) : read();  // read and thrown away: unread bytes would reset it
   if (error == asio::error::eof && !tls_) {
-    // Half-closed: answers to what it asked may still go out.
+    // Half-closed: answers to what it asked may still go out. Without such it is simply closed.
     peer_finished_ = true;
     last_traffic_ = transport_.worker_.clock().now();
-    return;
+    return written();
   }
   if (error) return close(absl::UnavailableError(error.message()));
   last_traffic_ = transport_.worker_.clock().now();
@@ -133,32 +147,53 @@ bool StreamConnection::take_messages() {
     if (std::holds_alternative<StreamFramer::Ping>(event)) {
       send("\r\n", {});
     } else if (auto* complete = std::get_if<StreamFramer::Complete>(&event)) {
+      if (!is_response(complete->bytes) && !complete->bytes.starts_with("ACK ")) ++owed_;
       transport_.receiver_->received(std::move(complete->bytes), flow_);
-      if (closed_) return false;
     } else if (auto* broken = std::get_if<StreamFramer::Broken>(&event)) {
       if (!broken->headers.empty()) {
         transport_.receiver_->received_broken(std::move(broken->headers), broken->status, broken->why, flow_);
       }
-      // What was queued as an answer gets one chance: written at once where the socket takes it.
-      asio::error_code ignored;
-      if (!tls_ && !writing_) {
-        socket_.non_blocking(true, ignored);
-        for (Queued& queued : unsent_) socket_.write_some(asio::buffer(queued.bytes), ignored);
-        unsent_.clear();
-      }
-      close(absl::InvalidArgumentError("lost framing: " + broken->why));
-      return false;
+      finish(absl::InvalidArgumentError("lost framing: " + broken->why));
+      return !closed_;
     }
+    if (closed_) return false;
+  }
+}
+
+// Lets what is queued go out, then closes; nobody else finds the connection.
+void StreamConnection::finish(const absl::Status& why) {
+  if (closed_ || finishing_) return;
+  finishing_ = why;
+  transport_.index_.drop(flow_);
+  Timers& timers = transport_.worker_.timers();
+  timers.cancel(watch_);
+  watch_ = timers.after(kFinish, [self = shared_from_this(), why] {
+    self->watch_ = 0;
+    self->close(why, true);
+  });
+  written();
+}
+
+// After a write, and where a reason to close may have come while nothing was being written.
+void StreamConnection::written() {
+  if (closed_ || writing_ || !unsent_.empty()) return;
+  asio::error_code ignored;
+  if (finishing_) {
+    socket_.shutdown(asio::socket_base::shutdown_send, ignored);  // the peer's end, or the timer, closes it
+  } else if (peer_finished_ && owed_ == 0) {
+    close(absl::UnavailableError("closed by " + flow_.remote.text()));
   }
 }
 
 void StreamConnection::send(std::string bytes, Transport::Failed on_failure) {
-  if (closed_ || unsent_bytes_ + bytes.size() > transport_.options_.unsent_limit) {
+  bool over = closed_ || finishing_;
+  if (over || unsent_bytes_ + bytes.size() > transport_.options_.unsent_limit) {
     transport_.fail(std::move(on_failure), absl::UnavailableError("connection to " + flow_.remote.text() +
-                                                                  (closed_ ? " is closed" : " takes no more bytes")));
-    if (!closed_) close(absl::ResourceExhaustedError("the peer does not read"));
+                                                                  (over ? " is closed" : " takes no more bytes")));
+    if (!over) close(absl::ResourceExhaustedError("the peer does not read"));
     return;
   }
+  if (owed_ > 0 && is_final_response(bytes)) --owed_;
   unsent_bytes_ += bytes.size();
   unsent_.push_back({std::move(bytes), std::move(on_failure)});
   if (established_) write();
@@ -183,7 +218,7 @@ void StreamConnection::write_done(const asio::error_code& error) {
   last_traffic_ = transport_.worker_.clock().now();
   unsent_bytes_ -= unsent_.front().bytes.size();
   unsent_.pop_front();
-  write();
+  unsent_.empty() ? written() : write();
 }
 
 void StreamConnection::close(const absl::Status& why, bool reset) {

@@ -5,6 +5,7 @@
 #include <asio/ssl/stream.hpp>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "common/sip/socket_transport.h"
@@ -36,6 +37,8 @@ class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
   void read();
   void read_done(const asio::error_code& error, size_t size);
   bool take_messages();
+  void finish(const absl::Status& why);
+  void written();
   void write();
   void write_done(const asio::error_code& error);
   void watch();
@@ -51,6 +54,8 @@ class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
   size_t unsent_bytes_ = 0;
   Timers::Id watch_ = 0, connecting_ = 0;
   TimePoint last_traffic_, message_began_;
+  size_t owed_ = 0;                        // requests that came and have no final response yet
+  std::optional<absl::Status> finishing_;  // nothing is read any more; closed when what is queued is out
   bool established_ = false, writing_ = false, closed_ = false, peer_finished_ = false, in_message_ = false;
   bool opened_by_us_ = false;
 };
