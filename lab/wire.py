@@ -22,7 +22,7 @@ ENCRYPTION = {"cbc(aes)": "AES-CBC [RFC3602]", "cbc(des3_ede)": "TripleDES-CBC [
 
 DIAMETER = {300: "UA", 301: "SA", 302: "LI", 303: "MA", 304: "RT", 305: "PP"}  # and R or A
 RESULTS = {2001: "success", 2002: "limited success"}
-EXPERIMENTAL = {2001: "first registration", 2002: "subsequent registration", 2003: "unregistered service",
+EXPERIMENTAL = {2001: "first", 2002: "subsequent", 2003: "unregistered service",
                 2004: "success, server name not stored", 5001: "user unknown"}
 
 FIELDS = ("frame.time_epoch", "frame.protocols", "ip.src", "ipv6.src", "ip.dst", "ipv6.dst", "ip.proto", "ipv6.nxt",
@@ -46,7 +46,7 @@ class Packet:
     tcp_bytes: int = 0       # of payload
     fragment: bool = False   # one whose whole stands in a later packet
     sip: list = field(default_factory=list)       # [(first line, CSeq, Call-ID)]
-    diameter: list = field(default_factory=list)  # ["UAR"], ["UAA: first registration"]
+    diameter: list = field(default_factory=list)  # ["UAR"], ["UAA: first"]
     faults: list = field(default_factory=list)
     authenticated: bool = False  # ESP, and the ICV is right
 
