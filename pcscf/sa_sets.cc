@@ -27,9 +27,8 @@ std::string unanswered_because(const SaEntry& entry, const std::vector<ipsec::Ke
         bad);
   }
   if (packets > 0) {
-    return "ESP packets came and were sound, but no REGISTER: a TCP connection that never carried one, or packets lost "
-           "to "
-           "the MTU";
+    return "ESP packets came and were sound, but no REGISTER: it was sent from another port than agreed (see "
+           "`ipsec.selectors`), a TCP connection never carried one, or packets were lost to the MTU";
   }
   return "no ESP packet came after the 401: the SIM refused the challenge (its K or OPc differs from the HSS's, or the "
          "sequence numbers of two HSSs differ), the handset found no algorithm to its liking, or ESP (IP protocol 50) "

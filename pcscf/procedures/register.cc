@@ -139,8 +139,11 @@ void note_arrival(const Core& core, const sip::ServerTransaction& transaction, c
   std::lock_guard lock(attempt.handset->mutex);
   Handset& handset = *attempt.handset;
   handset.touched = core.clock.now();
-  handset.impu = attempt.impu;
-  handset.contact = attempt.contact;
+  // Those of a registration stay until a 200 brings others: this REGISTER may fail, or come from anybody.
+  if (!handset.registered) {
+    handset.impu = attempt.impu;
+    handset.contact = attempt.contact;
+  }
   handset.user_agent = sip::unfold(request.header(HeaderId::user_agent));
   handset.access = sip::unfold(request.header(HeaderId::p_access_network_info));
   if (!via.ok()) return;
@@ -344,9 +347,14 @@ std::optional<Attempt> admit(Core& core, Site& site, const TransactionPtr& trans
     transaction->reply_by(reply_flow(attempt.carrier->entry, transaction->flow()));
     attempt.handset = attempt.carrier->handset;
     if (attempt.handset->impi != attempt.impi) {
-      core.report("register.rejected", attempt.handset->impi, attempt.impu,
-                  "403: its security association belongs to another private identity than its Authorization");
+      std::string why = "403: its security association belongs to another private identity than its Authorization";
+      remember(core, attempt.handset, HandsetState::rejected, why);
+      core.report("register.rejected", attempt.handset->impi, attempt.impu, why);
       refuse(core, transaction, 403, "the security association belongs to another user");
+      if (attempt.carrier->entry.state == SetState::temporary) {
+        retire_set(core, site, attempt.handset, attempt.carrier->entry.id,
+                   std::min(core.settings.grace, failure_linger));
+      }
       return std::nullopt;
     }
   } else {
