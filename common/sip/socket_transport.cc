@@ -129,8 +129,8 @@ struct SocketTransport::Datagrams {
   Endpoint local;
 };
 
-SocketTransport::SocketTransport(Worker& worker, ConnectionIndex& index, Options options)
-    : worker_(worker), index_(index), options_(std::move(options)), buffer_(65536) {}
+SocketTransport::SocketTransport(Worker& worker, ConnectionIndex& index, const Options& options)
+    : worker_(worker), index_(index), options_(options), buffer_(65536) {}
 
 SocketTransport::~SocketTransport() {
   close();

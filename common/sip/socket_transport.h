@@ -76,7 +76,7 @@ class SocketTransport final : public Transport {
     Duration connect_timeout = std::chrono::seconds(5);
     size_t unsent_limit = 1 << 20;  // bytes queued on one connection; beyond it: closed
   };
-  SocketTransport(Worker& worker, ConnectionIndex& index, Options options);
+  SocketTransport(Worker& worker, ConnectionIndex& index, const Options& options);
   ~SocketTransport() override;
 
   void deliver_to(Receiver& receiver) { receiver_ = &receiver; }
@@ -84,8 +84,8 @@ class SocketTransport final : public Transport {
   absl::StatusOr<Endpoint> listen(Protocol protocol, const Endpoint& local, bool share_port);
   void use_tls(std::shared_ptr<asio::ssl::context> server, std::shared_ptr<asio::ssl::context> client);
   void send(const Flow& flow, std::string bytes, Failed on_failure) override;
-  // Ends this worker's stream connection between the flow's endpoints, if there is one, with a reset: no TIME_WAIT keeps
-  // its ports from the next connection.
+  // Ends this worker's stream connection between the flow's endpoints, if there is one, with a reset: no TIME_WAIT
+  // keeps its ports from the next connection.
   void reset(const Flow& flow);
   // Stops listening and closes everything; on the worker, before it stops.
   void close();

@@ -156,7 +156,7 @@ class TransactionLayer final : public Receiver {
   using AckHandler = std::function<void(const Message&, const Flow&)>;
 
   TransactionLayer(Worker& worker, Transport& transport, TransactionIndex& index, Options options);
-  ~TransactionLayer();
+  ~TransactionLayer() override;
   TransactionLayer(const TransactionLayer&) = delete;
   TransactionLayer& operator=(const TransactionLayer&) = delete;
 
