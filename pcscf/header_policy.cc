@@ -1,6 +1,9 @@
 #include "pcscf/header_policy.h"
 
+#include <algorithm>
 #include <string_view>
+
+#include "common/sip/headers.h"
 
 namespace lapwing::pcscf {
 namespace {
@@ -34,6 +37,35 @@ constexpr std::string_view not_across[] = {
     "Additional-Identity",
 };
 
+// Does the row carry CK or IK, or can that not be told?
+bool may_carry_keys(std::string_view value, bool has_scheme) {
+  std::string_view params = value;
+  if (has_scheme) {
+    auto credentials = sip::Credentials::parse(value);
+    if (!credentials.ok()) return true;
+    params = credentials->params_text;
+  }
+  while (auto item = sip::Params::take(params, ',')) {
+    if (item->name.empty() || sip::equals_ignoring_case(item->name, "ck") ||
+        sip::equals_ignoring_case(item->name, "ik"))
+      return true;
+  }
+  return false;
+}
+
+// Keys come in the challenge to a REGISTER, which its procedure writes anew. Wherever else they stand, the header goes.
+void strip_keys(sip::Edits& edits, const sip::Message& message) {
+  auto cseq = sip::CSeq::parse(message.header(HeaderId::cseq));
+  bool challenge = message.status() == 401 && cseq.ok() && cseq->method == "REGISTER";
+  for (HeaderId id : {HeaderId::www_authenticate, HeaderId::proxy_authenticate, HeaderId::authentication_info}) {
+    if (id == HeaderId::www_authenticate && challenge) continue;
+    bool found = std::any_of(message.rows().begin(), message.rows().end(), [&](const sip::HeaderRow& row) {
+      return row.id == id && may_carry_keys(message.value(row), id != HeaderId::authentication_info);
+    });
+    if (found) edits.remove(id);
+  }
+}
+
 template <size_t N>
 void strip(sip::Edits& edits, const sip::Message& message, const HeaderId (&headers)[N]) {
   for (HeaderId id : headers) {
@@ -52,6 +84,7 @@ void strip_from_handset(sip::Edits& edits, const sip::Message& message) {
 
 void strip_to_handset(sip::Edits& edits, const sip::Message& message) {
   strip(edits, message, not_to_handset);
+  strip_keys(edits, message);
 }
 
 }  // namespace lapwing::pcscf

@@ -72,7 +72,11 @@ Task<void> deadline_passed(Core& core, Site& site, std::shared_ptr<Handset> hand
     core.report("register.unanswered", handset->impi, "", why);
   } else if (over->state == SetState::valid) {
     std::lock_guard lock(handset->mutex);
-    if (handset->outbound == id && handset->registered) {
+    // A newer set that the handset has not used yet takes over (TS 33.203 section 7.4.1.2).
+    bool last = std::none_of(handset->sets.begin(), handset->sets.end(), [id](const SaEntry& other) {
+      return other.id != id && other.state == SetState::valid;
+    });
+    if (last && handset->outbound == id && handset->registered) {
       handset->registered = false;
       handset->state = HandsetState::expired;
       handset->since = core.clock.wall();

@@ -114,30 +114,32 @@ struct Refresh {
 };
 
 // On the subscription's worker; the code to answer with.
-int refresh(Core& core, Site& site, const std::shared_ptr<Subscription>& subscription, const Refresh& asked) {
-  if (subscription->over) return 481;
-  if (asked.cseq <= subscription->remote_cseq) return 500;
-  subscription->remote_cseq = asked.cseq;
-  if (!asked.target.empty()) subscription->target = asked.target;
+int refresh(Subscription& subscription, const Refresh& asked) {
+  if (subscription.over) return 481;
+  if (asked.cseq <= subscription.remote_cseq) return 500;
+  subscription.remote_cseq = asked.cseq;
+  if (!asked.target.empty()) subscription.target = asked.target;
+  return 200;
+}
+
+void run_again(Core& core, Site& site, const std::shared_ptr<Subscription>& subscription, uint32_t expires) {
+  if (subscription->over) return;
   auto uri = sip::Uri::parse(subscription->watched);
   std::optional<Watched> watched = uri.ok() ? find_watched(core, *uri) : std::nullopt;
-  run(core, site, subscription, watched ? watched->set : std::vector<Identity>{}, asked.expires);
-  return 200;
+  run(core, site, subscription, watched ? watched->set : std::vector<Identity>{}, expires);
 }
 
 Task<void> in_dialog(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction,
                      std::shared_ptr<Subscription> subscription, Refresh asked) {
   OneShot<int> done(site.worker);
   Site& owner = core.site(subscription->worker);
-  owner.worker.post([&core, &owner, subscription, asked, sink = done.sink()] {
-    sink.set(refresh(core, owner, subscription, asked));
-  });
+  owner.worker.post([subscription, asked, sink = done.sink()] { sink.set(refresh(*subscription, asked)); });
   int code = (co_await done.wait(std::chrono::seconds(2))).value_or(500);
-  if (code == 200) {
-    accept(*subscription, *transaction, asked.expires);
-  } else {
-    transaction->reject(code);
-  }
+  if (code != 200) co_return transaction->reject(code);
+  // The NOTIFY must not overtake the 200.
+  accept(*subscription, *transaction, asked.expires);
+  owner.worker.post(
+      [&core, &owner, subscription, expires = asked.expires] { run_again(core, owner, subscription, expires); });
 }
 
 }  // namespace
