@@ -156,6 +156,10 @@ std::string edited(std::string message, const std::string& edits) {
     bool add = edit.starts_with("+ ");
     if (add) edit.erase(0, 2);
     auto place = rows.begin() + 1;
+    if (edit == "...") {
+      rows.push_back(edit);
+      continue;
+    }
     if (edit.find(':') == std::string::npos || edit.starts_with("SIP/2.0 ") || edit.ends_with(" SIP/2.0")) {
       rows.front() = edit;  // the start line
       continue;

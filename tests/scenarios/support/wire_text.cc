@@ -33,17 +33,17 @@ const std::string* Variables::find(const std::string& name) const {
   return found == values_.end() ? nullptr : &found->second;
 }
 
-std::string Variables::expand(std::string_view text) const {
+std::string Variables::expand(std::string_view text, bool all) const {
   std::string out;
   for (const Piece& piece : pieces_of(text)) {
-    if (!piece.is_name) {
-      out += piece.text;
+    const std::string* value = piece.is_name ? find(piece.text) : nullptr;
+    if (!piece.is_name || (!value && !all)) {
+      out += piece.is_name ? "{{" + piece.text + "}}" : piece.text;
       continue;
     }
-    const std::string* value = find(piece.text);
     if (!value) throw Failure("{{" + piece.text + "}} is not known here");
     // Values may hold placeholders themselves: sip:{{imsi}}@{{domain}}.
-    out += expand(*value);
+    out += expand(*value, all);
   }
   return out;
 }
@@ -79,7 +79,8 @@ bool Variables::match_line(std::string_view expected, std::string_view actual) {
 
 std::optional<std::string> Variables::match(std::string_view expected, std::string_view actual) {
   std::map<std::string, std::string> before = values_;
-  std::vector<std::string> wanted = lines_of(expected), got = lines_of(actual);
+  // What is known already is put in first, so that values may span lines and hold captures of their own.
+  std::vector<std::string> wanted = lines_of(expand(expected, false)), got = lines_of(actual);
   for (size_t i = 0; i < wanted.size(); ++i) {
     if (wanted[i] == "..." && i + 1 == wanted.size()) return std::nullopt;
     std::string line = i < got.size() ? got[i] : "(nothing)";

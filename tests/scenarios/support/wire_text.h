@@ -6,7 +6,8 @@
 //
 // In expected text {{name}} stands for the variable's value when it is known, and captures what stands there when it is
 // not; {{name!}} captures anew; {{*}} matches anything. A capture is never empty and never crosses a line. A last line
-// "..." matches the rest of the message. Lines are compared in order, so header order counts.
+// "..." matches the rest of the message. Values may span lines. Lines are compared in
+// order, so header order counts.
 #pragma once
 
 #include <map>
@@ -29,8 +30,8 @@ class Variables {
   void set(const std::string& name, std::string value) { values_[name] = std::move(value); }
   void unset(const std::string& name) { values_.erase(name); }
   const std::string* find(const std::string& name) const;
-  // Throws Failure when a name is unknown.
-  std::string expand(std::string_view text) const;
+  // Throws Failure when a name is unknown; with all = false it is left as it stands.
+  std::string expand(std::string_view text, bool all = true) const;
   // Captures stay only when everything matches.
   std::optional<std::string> match(std::string_view expected, std::string_view actual);
 

@@ -62,7 +62,7 @@ class Player {
     if (!world_) world_ = factory_(settings_);
     if (step.word == ">") return come_in(step);
     if (step.word == "<") return go_out(step);
-    if (step.word == "again") return receive(last_in_, flow_named(step.rest));
+    if (step.word == "again") return receive(last_in_[step.rest], flow_named(step.rest));
     if (step.word == "file") return file(step);
     if (step.word == "advance") {
       auto by = duration_from(step.rest);
@@ -101,7 +101,7 @@ class Player {
     return found->second;
   }
 
-  // Binds the step's k=v for the time of the scope.
+  // Binds the step's k=v for the time of the scope; they are read where they are used.
   class Bound {
    public:
     Bound(Variables& variables, const std::map<std::string, std::string>& named) : variables_(variables) {
@@ -109,7 +109,7 @@ class Player {
         const std::string* old = variables.find(name);
         saved_.emplace_back(name, old ? std::optional<std::string>(*old) : std::nullopt);
       }
-      for (const auto& [name, value] : named) variables.set(name, value.empty() ? "" : variables.expand(value));
+      for (const auto& [name, value] : named) variables.set(name, value);
     }
     ~Bound() {
       for (auto& [name, value] : saved_) {
@@ -136,11 +136,12 @@ class Player {
   void come_in(const Step& step) {
     Arguments arguments = arguments_of(step.rest);
     Bound bound(variables_, arguments.named);
-    receive(wire_from(variables_.expand(message_of(arguments, step))), flow_named(arguments.words.at(0)));
+    std::string bytes = wire_from(variables_.expand(message_of(arguments, step)));
+    last_in_[arguments.words.at(0)] = bytes;
+    receive(bytes, flow_named(arguments.words.at(0)));
   }
 
   void receive(const std::string& bytes, const sip::Flow& flow) {
-    last_in_ = bytes;
     world_->receive(bytes, flow);
     world_->settle();
   }
@@ -208,7 +209,7 @@ class Player {
   SettingsText settings_;
   std::map<std::string, sip::Flow> flows_;
   std::unique_ptr<World> world_;
-  std::string last_in_;
+  std::map<std::string, std::string> last_in_;  // by flow
   bool skipped_ = false;
 };
 
