@@ -1,0 +1,110 @@
+#!/usr/bin/python3
+# runs: esp-kernel
+# limit: 1500
+"""2,000 handsets, each with its own address, register through IPsec and end their registrations, in three rounds: after each the
+kernel has no security association and no daemon a binding, and memory does not grow.
+
+    ./tests/run soak registrations            (LAPWING_SOAK_HANDSETS=200 for fewer)
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "lab")]
+from network import BIN, Core, LabError, Network, wait_until  # noqa: E402
+
+HANDSETS = int(os.environ.get("LAPWING_SOAK_HANDSETS", "2000"))
+ROUNDS, GRACE = 3, 2
+FIRST_IMSI = "001010000000001"
+
+
+def resident(program):
+    """kB"""
+    return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{program.pid}/status").read_text())[1])
+
+
+class Soak(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        network = cls.enterClassContext(Network())
+        listed = subprocess.run([BIN / "labue", "load", "--print-subscribers", str(HANDSETS), "--first-imsi", FIRST_IMSI],
+                                capture_output=True, text=True, check=True).stdout
+        # Transactions end soon, so that what is left after a round is what stays.
+        timers = {"handset_t1": "100ms", "handset_t2": "1s", "handset_t4": "1s", "core_t1": "100ms", "core_t2": "1s", "core_t4": "1s"}
+        cls.core = core = Core(network, [], scscf={"timers": timers}, pcscf={"timers": timers, "ipsec": {"grace": f"{GRACE}s"}})
+        config = core.files["labhss"].read_text().replace("subscribers: []\n", "")
+        core.files["labhss"].write_text(config + listed[listed.index("subscribers:"):])
+        core.start()
+        # Every address of 10.48.0.0/16 is the handsets' host.
+        cls.handsets = core.handset(1).host
+        cls.handsets.ip("route add local 10.48.0.0/16 dev lo")
+        core.pgw.ip("route add 10.48.0.0/16 via 10.47.1.1 dev handset1")
+        core.pcscf.ip("route add 10.48.0.0/16 via 10.46.0.254")
+        cls.rounds = [cls.round(number) for number in range(1, ROUNDS + 1)]
+
+    @classmethod
+    def round(cls, number):
+        core = cls.core
+        began = time.monotonic()
+        load = cls.handsets.start(
+            "labue", "load", "--pcscf", f"{Core.GM[0]}:5060", "--handsets", HANDSETS, "--first-imsi", FIRST_IMSI,
+            "--first-address", "10.48.0.1", "--t1", "1s", "--window", "20", "--deregister",
+            "--client-ports", "6301,6302", name=f"load-{number}")
+        most = 0
+        while load.running():
+            most = max(most, cls.gauges("pcscf").get("sa_sets", 0))
+            time.sleep(1)
+        status = load.wait()
+        phases = [json.loads(line) for line in load.output().splitlines() if line.startswith("{")]
+        for phase in phases:
+            print(f"round {number}: {phase['phase']}: {phase['successes']} of {phase['attempts']} in {phase['seconds']:.1f} s, "
+                  f"{phase['rate']:.0f}/s, p99 {phase['latency_ms']['p99']:.0f} ms {phase['failures'] or ''}", flush=True)
+        try:
+            wait_until(lambda: not core.sas() and not any(cls.left().values()), GRACE + 30, "")
+        except LabError:
+            pass
+        result = {"status": status, "phases": phases, "most": most, "left": cls.left(), "sas": len(core.sas()),
+                  "handset_sas": len(cls.handsets.security_associations()), "output": load.output()[-2000:],
+                  "resident": {name: resident(getattr(core, f"{name}_daemon")) for name in ("labhss", "scscf", "pcscf")}}
+        print(f"round {number}: {time.monotonic() - began:.0f} s; at most {most} SA sets; left: {result['sas']} SAs, "
+              f"{result['left']}; resident kB: {result['resident']}", flush=True)
+        return result
+
+    @classmethod
+    def gauges(cls, daemon):
+        status = cls.core.imsctl("status", check=False).get(daemon, {})
+        return {gauge["name"]: int(gauge["value"]) for gauge in status.get("gauges", [])}
+
+    @classmethod
+    def left(cls):
+        """What must be gone once all handsets have left."""
+        wanted = {"pcscf": ("registrations", "challenged", "sa_sets", "server_transactions", "client_transactions"),
+                  "scscf": ("registrations", "contacts", "challenges", "subscriptions", "server_transactions",
+                            "client_transactions")}
+        return {f"{daemon} {name}": gauges.get(name, 0) for daemon, names in wanted.items()
+                for gauges in [cls.gauges(daemon)] for name in names}
+
+    def test_when_2000_handsets_register_and_leave_then_all_succeed(self):
+        for one in self.rounds:
+            self.assertEqual(one["status"], 0, one["output"])
+            self.assertEqual([phase["successes"] for phase in one["phases"]], [HANDSETS, HANDSETS])
+
+    def test_when_the_grace_time_is_over_then_no_association_and_no_binding_is_left(self):
+        for one in self.rounds:
+            self.assertEqual((one["sas"], one["handset_sas"]), (0, 0))
+            self.assertEqual({name: count for name, count in one["left"].items() if count}, {})
+
+    def test_when_round_3_is_over_then_memory_is_that_of_round_2(self):
+        second, third = self.rounds[1]["resident"], self.rounds[2]["resident"]
+        for name in second:
+            self.assertLessEqual(third[name], second[name] * 1.05, name)
+
+
+if __name__ == "__main__":
+    unittest.main()
