@@ -48,11 +48,11 @@ std::string server_key(const Message& request, const Via& top) {
   return key.append(1, ' ').append(top.sent_by);
 }
 
-// Section 18.2.2 and RFC 3581 section 4: streams answer on their connection; UDP to the source address, at the source
-// port when rport is there, else at the port of sent-by.
+// Section 18.2.2 and RFC 3581 section 4: UDP to the source address, at the source port when rport is there, else at the
+// port of sent-by. Streams answer on their connection, and when that is gone on another to the port of sent-by.
 Flow reply_flow(const Flow& came_by, const Via& top) {
   Flow flow = came_by;
-  if (!top.params.has("rport")) flow.remote.port = top.port != 0 ? top.port : 5060;
+  if (reliable(came_by.protocol) || !top.params.has("rport")) flow.remote.port = top.port != 0 ? top.port : 5060;
   return flow;
 }
 
@@ -78,6 +78,14 @@ std::string completed_via(std::string_view value, const Via& top, const Flow& fl
   out.append(";received=").append(source);
   if (rport) out.append(";rport=").append(std::to_string(flow.remote.port));
   return out;
+}
+
+// The request with this value in its top Via's place; nullopt: it is over a limit now.
+std::optional<Message> with_top_via(const Message& request, std::string via, const Limits& limits) {
+  Edits edits;
+  edits.replace_first_value(HeaderId::via, std::move(via));
+  ParseResult again = Message::parse(edits.write(request), Framing::stream, limits);
+  return again.ok() ? std::move(again.message) : std::nullopt;
 }
 
 }  // namespace
@@ -128,10 +136,13 @@ Writer ServerTransaction::response(int code, std::string_view reason) const {
 void ServerTransaction::respond(int code, std::string wire) {
   if (entry_->final || !entry_->layer) return;
   entry_->final = code >= 200;
-  wire.shrink_to_fit();  // it may be kept for two minutes
-  entry_->latest = std::move(wire);
-  entry_->layer->server_actions(entry_,
-                                std::visit([code](auto& machine) { return machine.respond(code); }, entry_->machine));
+  Actions actions = std::visit([code](auto& machine) { return machine.respond(code); }, entry_->machine);
+  // What the machine does not send (RFC 4320) must not answer retransmissions either.
+  if (std::any_of(actions.begin(), actions.end(), [](const Action& a) { return a.kind == Action::Kind::send; })) {
+    wire.shrink_to_fit();  // it may be kept for two minutes
+    entry_->latest = std::move(wire);
+  }
+  entry_->layer->server_actions(entry_, actions);
 }
 
 void ServerTransaction::reject(int code, std::string_view reason) {
@@ -177,8 +188,10 @@ void TransactionLayer::received(std::string bytes, const Flow& flow) {
     return;
   }
   if (parsed.message->is_request()) {
+    ++counters_.requests;
     request_in(std::move(*parsed.message), flow);
   } else {
+    ++counters_.responses;
     response_in(std::move(*parsed.message), flow);
   }
 }
@@ -198,14 +211,16 @@ void TransactionLayer::refuse(const Message& request, const Flow& flow, int code
   ++counters_.refused;
   auto top = Via::parse(request.values(HeaderId::via).front());
   Flow back = top.ok() ? reply_flow(flow, *top) : flow;
-  Writer writer = response_to(request, code, reason_phrase(code), random_hex(16));
+  std::string via = top.ok() ? completed_via(request.values(HeaderId::via).front(), *top, flow) : std::string();
+  std::optional<Message> completed =
+      via.empty() ? std::nullopt : with_top_via(request, std::move(via), options_.limits);
+  Writer writer = response_to(completed ? *completed : request, code, reason_phrase(code), random_hex(16));
   if (!reason.empty()) writer.add(HeaderId::warning, "399 lapwing " + quote(reason));
   if (!extra.empty()) writer.add(HeaderId::retry_after, extra);
   transport_.send(back, std::move(writer).finish(), {});
 }
 
 void TransactionLayer::request_in(Message message, const Flow& flow) {
-  ++counters_.requests;
   Verdict verdict = validate_request(message);
   auto top = Via::parse(message.values(HeaderId::via).front());
   if (!verdict.ok() || !top.ok()) {
@@ -243,7 +258,10 @@ void TransactionLayer::request_in(Message message, const Flow& flow) {
 
 void TransactionLayer::hand_over(uint32_t to, Message message, const Flow& flow) {
   TransactionLayer* other = index_.layer(to);
-  if (!other) return;
+  if (!other) {
+    ++counters_.stray_responses;  // a branch like ours from another life, when there were more workers
+    return;
+  }
   auto shared = std::make_shared<Message>(std::move(message));
   other->worker_.post([other, shared, flow] {
     if (shared->is_request()) {
@@ -264,14 +282,12 @@ void TransactionLayer::begin(std::string key, Message message, const Flow& flow)
   Flow back = reply_flow(flow, *top);
   std::string via = completed_via(value, *top, flow);
   if (!via.empty()) {
-    Edits edits;
-    edits.replace_first_value(HeaderId::via, std::move(via));
-    ParseResult again = Message::parse(edits.write(message), Framing::stream, options_.limits);
-    if (!again.ok()) {
+    std::optional<Message> completed = with_top_via(message, std::move(via), options_.limits);
+    if (!completed) {
       index_.release(key);
       return refuse(message, flow, 400, "Via leaves no room for received");
     }
-    message = std::move(*again.message);
+    message = std::move(*completed);
   }
   TimerValues values = options_.timers_for(flow);
   bool is_reliable = reliable(flow.protocol);
@@ -355,6 +371,11 @@ Task<Answer> TransactionLayer::request(ClientRequest request) {
 }
 
 void TransactionLayer::start(ClientRequest request, ClientTransaction::User user) {
+  if (clients_.size() >= options_.max_transactions) {
+    return worker_.post([user = std::move(user), flow = request.flow] {
+      user(Answer{Answer::Outcome::transport_failed, nullptr, flow, "too many transactions"});
+    });
+  }
   std::string key = request.branch + ' ' + std::string(method_text(request.method));
   auto transaction =
       std::shared_ptr<ClientTransaction>(new ClientTransaction(std::move(request), std::move(key), std::move(user)));
@@ -363,7 +384,6 @@ void TransactionLayer::start(ClientRequest request, ClientTransaction::User user
 }
 
 void TransactionLayer::response_in(Message message, const Flow& flow) {
-  ++counters_.responses;
   auto top = Via::parse(message.values(HeaderId::via).front());
   auto cseq = CSeq::parse(message.header(HeaderId::cseq));
   std::optional<uint32_t> owner = top.ok() ? worker_in(top->branch()) : std::nullopt;

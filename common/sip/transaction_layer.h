@@ -147,7 +147,7 @@ class TransactionLayer final : public Receiver {
  public:
   struct Options {
     Limits limits;
-    size_t max_transactions = 200'000;  // of each kind; beyond it requests get 503 with Retry-After
+    size_t max_transactions = 200'000;  // of each kind; beyond it requests get 503 with Retry-After, and ours fail
     // The timers of a server transaction, by where its request came from.
     std::function<TimerValues(const Flow&)> timers_for = [](const Flow&) { return TimerValues::core(); };
   };
