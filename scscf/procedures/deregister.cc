@@ -122,8 +122,9 @@ Task<void> expire(Core& core, Site& site, std::string impi) {
 }
 
 Task<std::vector<std::string>> deregister_by_network(Core& core, Site& site, std::string impi,
-                                                     std::vector<std::string> impus, reginfo::ContactEvent event,
-                                                     bool report_to_hss, std::string why) {
+                                                     std::vector<std::string> impus,
+                                                     std::optional<reginfo::ContactEvent> event, bool report_to_hss,
+                                                     std::string why) {
   std::vector<std::string> uris;
   auto turn = co_await core.turns.take(site.worker, impi);
   std::vector<std::pair<std::vector<Identity>, std::vector<Binding>>> changed;
@@ -134,7 +135,8 @@ Task<std::vector<std::string>> deregister_by_network(Core& core, Site& site, std
                    });
       if (!meant) continue;
       std::vector<Binding> gone = std::exchange(registration.bindings, {});
-      for (Binding& binding : gone) binding.event = event;
+      if (event)
+        for (Binding& binding : gone) binding.event = *event;
       for (const Identity& identity : registration.set) uris.push_back(identity.uri);
       changed.emplace_back(registration.set, std::move(gone));
     }
@@ -142,7 +144,11 @@ Task<std::vector<std::string>> deregister_by_network(Core& core, Site& site, std
   std::vector<Ended> ended = take_empty(core, impi, UserState::deregistered, why);
   for (auto& [set, gone] : changed) {
     core.report("register.ended", impi, set.empty() ? "" : set.front().uri, why);
-    notify_watchers(core, set, gone);
+    if (event) {
+      notify_watchers(core, set, gone);
+    } else {
+      forget_watchers(core, set);
+    }
   }
   if (report_to_hss) {
     for (Ended& set : ended) {

@@ -13,10 +13,12 @@ Task<Outcome> deregister_user(Core& core, Site& site, RegisterRequest request);
 Task<void> expire(Core& core, Site& site, std::string impi);
 
 // The network ends registrations: every one of the user, or only those with one of the identities (canonical) when some
-// are given. event tells the handset what to do: deactivated (register again) or rejected. report_to_hss: SAR
-// ADMINISTRATIVE_DEREGISTRATION; not after an RTR. Returns the identities that went.
+// are given. event tells the handset what to do: deactivated (register again) or rejected; nullopt: nobody is told, and
+// the subscriptions end silently. report_to_hss: SAR ADMINISTRATIVE_DEREGISTRATION; not after an RTR. Returns the
+// identities that went.
 Task<std::vector<std::string>> deregister_by_network(Core& core, Site& site, std::string impi,
-                                                     std::vector<std::string> impus, reginfo::ContactEvent event,
-                                                     bool report_to_hss, std::string why);
+                                                     std::vector<std::string> impus,
+                                                     std::optional<reginfo::ContactEvent> event, bool report_to_hss,
+                                                     std::string why);
 
 }  // namespace lapwing::scscf

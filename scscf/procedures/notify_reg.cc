@@ -151,6 +151,15 @@ void notify_watchers(Core& core, const std::vector<Identity>& set, const std::ve
   }
 }
 
+void forget_watchers(Core& core, const std::vector<Identity>& set) {
+  for (const Identity& identity : set) {
+    for (std::shared_ptr<Subscription>& watcher : core.subscriptions.watching(identity.canonical)) {
+      Site& site = core.site(watcher->worker);
+      site.worker.post([&core, &site, watcher] { end_subscription(core, site, watcher); });
+    }
+  }
+}
+
 void notify(Core& core, Site& site, std::shared_ptr<Subscription> subscription, reginfo::RegInfo state) {
   if (subscription->over) return;
   if (subscription->waiting.size() >= max_waiting) subscription->waiting.erase(subscription->waiting.begin());

@@ -11,6 +11,8 @@ reginfo::RegInfo registration_state(Core& core, const std::vector<Identity>& set
 
 // Tells everyone who watches an identity of the set. Returns at once: each watcher's worker sends its NOTIFYs in order.
 void notify_watchers(Core& core, const std::vector<Identity>& set, const std::vector<Binding>& gone);
+// Ends the subscriptions to these identities without a word.
+void forget_watchers(Core& core, const std::vector<Identity>& set);
 
 // On the subscription's worker: queues the state and sends it when the one before was answered.
 void notify(Core& core, Site& site, std::shared_ptr<Subscription> subscription, reginfo::RegInfo state);

@@ -11,7 +11,7 @@ namespace lapwing::scscf {
 namespace {
 
 Task<void> end_registration(Core& core, Site& site, std::string impi, std::vector<std::string> impus,
-                            reginfo::ContactEvent event, std::string why) {
+                            std::optional<reginfo::ContactEvent> event, std::string why) {
   co_await deregister_by_network(core, site, std::move(impi), std::move(impus), event, false, std::move(why));
 }
 
@@ -31,9 +31,11 @@ std::vector<Identity> missing(const std::vector<Identity>& before, const std::ve
 Task<cx::RegistrationTerminationAnswer> Pushes::terminate(cx::RegistrationTerminationRequest request) {
   cx::RegistrationTerminationAnswer answer;
   answer.result = cx::base::success;
-  // Reason 0 tells the handset to stop, 2 to register again with another server; 1 and 3 concern data alone.
-  auto event = request.reason == cx::DeregistrationReason::permanent_termination ? reginfo::ContactEvent::rejected
-                                                                                 : reginfo::ContactEvent::deactivated;
+  // Reason 0 tells the handset to stop, 2 to register again with another server. 1: another server has the user
+  // already, our data go silently. 3: the data of users that are not registered go, and we keep none.
+  std::optional<reginfo::ContactEvent> event;
+  if (request.reason == cx::DeregistrationReason::permanent_termination) event = reginfo::ContactEvent::rejected;
+  if (request.reason == cx::DeregistrationReason::server_change) event = reginfo::ContactEvent::deactivated;
   std::vector<std::string> impus;
   for (const std::string& impu : request.impus) {
     auto uri = sip::Uri::parse(impu);
@@ -47,6 +49,7 @@ Task<cx::RegistrationTerminationAnswer> Pushes::terminate(cx::RegistrationTermin
                       request.reason_info.empty() ? "" : ": ", request.reason_info);
   for (const std::string& impi : impis) {
     known = core_.registrar.with_existing(impi, [](User&) {}) || known;
+    if (request.reason == cx::DeregistrationReason::remove_scscf) continue;
     // The answer does not wait for the NOTIFYs.
     site_.worker.spawn(end_registration(core_, site_, impi, impus, event, why));
   }
