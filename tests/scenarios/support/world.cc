@@ -109,7 +109,15 @@ class Player {
         const std::string* old = variables.find(name);
         saved_.emplace_back(name, old ? std::optional<std::string>(*old) : std::nullopt);
       }
-      for (const auto& [name, value] : named) variables.set(name, value);
+      for (auto [name, value] : named) {
+        // A name in its own value means what it meant before.
+        std::string self = "{{" + name + "}}";
+        const std::string* old = variables.find(name);
+        for (size_t at = value.find(self); old && at != std::string::npos; at = value.find(self)) {
+          value.replace(at, self.size(), *old);
+        }
+        variables.set(name, value);
+      }
     }
     ~Bound() {
       for (auto& [name, value] : saved_) {
