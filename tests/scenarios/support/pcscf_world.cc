@@ -29,7 +29,7 @@ std::string value_of(const SettingsText& text, const std::string& key, const std
 pcscf::Settings settings_from(const SettingsText& text) {
   auto value = [&](const char* key, const char* otherwise) { return value_of(text, key, otherwise); };
   pcscf::Settings s;
-  s.name = value("name", "pcscf.ims.example.org");
+  s.name = value("pcscf_name", "pcscf.ims.example.org");
   s.home_domain = value("home_domain", "ims.example.org");
   for (const std::string& gm : list(value("gm", "10.4.128.21:5060"))) s.gm.push_back(*endpoint_from(gm));
   s.ps = port(value("ps", "6100"));

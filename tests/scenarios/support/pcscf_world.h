@@ -1,6 +1,6 @@
 // A P-CSCF over a fake kernel.
 //
-// Settings: name, home_domain, gm, ps, pc (list), mw, entry, policy (required, optional, off), algorithms (list of
+// Settings: pcscf_name, home_domain, gm, ps, pc (list), mw, entry, policy (required, optional, off), algorithms (list of
 // pairs), spis `LOW HIGH`, await_auth, grace, expiry_margin, address_selectors on, trusted (list of prefixes).
 //
 // Steps:
