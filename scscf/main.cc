@@ -166,7 +166,7 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   LW_LOG(info, "stopping");
   (*control)->stop();
   pool.stop();
-  diameter->reset();
+  (*diameter)->stop();  // it is used until the end of this function, so it stays
   stack.close();
   log::stop();
   return code;

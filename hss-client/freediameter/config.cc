@@ -68,7 +68,6 @@ absl::StatusOr<std::string> framework_config(const DiameterOptions& o) {
       "TcTimer = %d;\nTwTimer = %d;\n",
       o.identity, o.realm, o.listen_port, o.reconnect.count(), o.watchdog.count());
   if (!ipv6) absl::StrAppend(&text, "No_IPv6;\n");
-  if (!o.listen_address.empty()) absl::StrAppend(&text, "ListenOn = \"", o.listen_address, "\";\n");
   for (const DiameterOptions::Peer& p : o.peers) {
     // Without No_TLS the peer would be a zombie for good.
     absl::StrAppend(

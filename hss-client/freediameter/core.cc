@@ -1,5 +1,6 @@
 #include "hss-client/freediameter/core.h"
 
+#include <netdb.h>
 #include <sys/mman.h>
 
 #include <utility>
@@ -42,6 +43,7 @@ void log_line(int level, const char* format, va_list arguments) {
   if (level >= FD_LOG_FATAL && core != nullptr && core->ending) {  // it calls its end fatal, wanted or not
     LW_LOG(debug, "freeDiameter: %s", text);
   } else if (level >= FD_LOG_FATAL) {
+    if (core != nullptr) core->dying = true;
     LW_LOG(error, "freeDiameter: %s", text);
   } else if (level >= FD_LOG_ERROR) {
     LW_LOG(warn, "freeDiameter: %s", text);
@@ -75,6 +77,30 @@ absl::Status parse_config(const std::string& text) {
   return error == 0 ? absl::OkStatus() : refused("its configuration", error);
 }
 
+// The setting ListenOn drops loopback addresses, and with no address left freeDiameter listens on all of them.
+absl::Status listen_on(const std::string& address) {
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_flags = AI_NUMERICHOST;
+  if (getaddrinfo(address.c_str(), nullptr, &hints, &found) != 0) return refused("its listen address", EINVAL);
+  int error =
+      fd_ep_add_merge(&fd_g_config->cnf_endpoints, found->ai_addr, found->ai_addrlen, EP_FL_CONF | EP_ACCEPTALL);
+  freeaddrinfo(found);
+  return error == 0 ? absl::OkStatus() : refused("its listen address", error);
+}
+
+// Breaks the connections: a peer that is frozen would hold the end up for 15 s.
+void cut_connections() {
+  timespec limit;
+  clock_gettime(CLOCK_REALTIME, &limit);
+  limit.tv_sec += 1;
+  if (pthread_rwlock_timedrdlock(&fd_g_peers_rw, &limit) != 0) return;
+  for (fd_list* at = fd_g_peers.next; at != &fd_g_peers; at = at->next) {
+    int socket = connection_socket(reinterpret_cast<peer_hdr*>(at));
+    if (socket >= 0) shutdown(socket, SHUT_RDWR);
+  }
+  pthread_rwlock_unlock(&fd_g_peers_rw);
+}
+
 constexpr auto tick = std::chrono::milliseconds(100);
 
 }  // namespace
@@ -104,6 +130,9 @@ absl::StatusOr<std::unique_ptr<DiameterCore>> DiameterCore::create(const Diamete
   fd_log_handler_register(log_line);
   if (int error = fd_core_initialize(); error != 0) return refused("its start", error);
   if (absl::Status status = parse_config(*config); !status.ok()) return status;
+  if (!options.listen_address.empty()) {
+    if (absl::Status status = listen_on(options.listen_address); !status.ok()) return status;
+  }
   if (absl::Status status = state->initialize(applications); !status.ok()) return status;
   return std::unique_ptr<DiameterCore>(new DiameterCore(std::move(state)));
 }
@@ -162,6 +191,10 @@ absl::Status DiameterCore::start() {
 }
 
 DiameterCore::~DiameterCore() {
+  stop();
+}
+
+void DiameterCore::stop() {
   state_->stop();
 }
 
@@ -248,6 +281,7 @@ void DiameterCore::State::run_sender() {
       lock.unlock();
       refresh_peers();
       expire(now);
+      if (dying) cut_connections();
       lock.lock();
       next_tick = now + tick;
     }
@@ -263,24 +297,14 @@ void DiameterCore::State::run_sender() {
   ended_changed.notify_all();
 }
 
-namespace {
-
-// Breaks the connections: a peer that is frozen would hold the end up for 15 s.
-void cut_connections() {
-  timespec limit;
-  clock_gettime(CLOCK_REALTIME, &limit);
-  limit.tv_sec += 1;
-  if (pthread_rwlock_timedrdlock(&fd_g_peers_rw, &limit) != 0) return;
-  for (fd_list* at = fd_g_peers.next; at != &fd_g_peers; at = at->next) {
-    int socket = connection_socket(reinterpret_cast<peer_hdr*>(at));
-    if (socket >= 0) shutdown(socket, SHUT_RDWR);
-  }
-  pthread_rwlock_unlock(&fd_g_peers_rw);
-}
-
-}  // namespace
-
 void DiameterCore::State::stop() {
+  std::lock_guard once(stop_mutex);
+  if (std::exchange(stopped, true)) return;
+  {
+    // A handler that runs ends first, and none begins after it.
+    std::lock_guard quiet(handlers_mutex);
+    handlers_closed = true;
+  }
   std::unique_lock lock(mutex);
   stopping = true;
   ending = true;

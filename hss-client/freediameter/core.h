@@ -94,14 +94,17 @@ class DiameterCore {
   static absl::StatusOr<std::unique_ptr<DiameterCore>> create(const DiameterOptions& options,
                                                               const std::vector<DiameterApplication>& applications,
                                                               std::function<void()> on_death);
-  // Ends freeDiameter: in about 0.1 s, and within 2 s when a peer is frozen. No callback runs after it.
-  ~DiameterCore();
+  ~DiameterCore();  // stop()
   DiameterCore(const DiameterCore&) = delete;
   DiameterCore& operator=(const DiameterCore&) = delete;
 
   // Before start(). Every request to the application comes here; answer() it, in time and once.
   void on_request(uint32_t application, std::function<void(Incoming)> handler);
   absl::Status start();
+  // Ends freeDiameter: in about 0.1 s, and within 2 s when a peer is frozen. No handler runs after it, requests fail
+  // with Reply::stopped, and what is still called here does nothing. A second call does nothing. From any thread but a
+  // handler's.
+  void stop();
 
   // The rest from any thread.
   // nullopt: the queue is full, or the core has ended. Otherwise an id for forget().

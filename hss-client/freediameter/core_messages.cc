@@ -201,25 +201,86 @@ int State::on_request_received(msg** message, struct avp*, session*, void* data,
   size_t length = 0;
   if (fd_msg_source_get(*message, &from, &length) == 0 && from != nullptr) incoming.from.assign(from, length);
   auto handler = core->handlers.find(incoming.message.application);
+  msg* request = std::exchange(*message, nullptr);  // ours until it is answered
+  *action = DISP_ACT_CONT;
+  if (handler == core->handlers.end()) {
+    core->answer_with(request, ER_DIAMETER_UNABLE_TO_COMPLY, "");
+    return 0;  // anything else would end freeDiameter
+  }
   bool busy;
   {
     std::lock_guard lock(core->mutex);
     incoming.id = ++core->last_id;
     busy = core->held.size() >= core->options.held_limit;
-    core->held.emplace(incoming.id, *message);
-    if (busy || handler == core->handlers.end()) {
-      std::vector<diameter::Avp> avps = {
-          diameter::unsigned32(268, 0, true, busy ? ER_DIAMETER_TOO_BUSY : ER_DIAMETER_UNABLE_TO_COMPLY),
-          diameter::octets(264, 0, true, core->options.identity), diameter::octets(296, 0, true, core->options.realm)};
-      core->queue.push_back(SendAnswer{incoming.id, std::move(avps)});
-      core->wake.notify_one();
-      busy = true;
+    if (!busy) core->held.emplace(incoming.id, request);
+  }
+  if (busy) {
+    core->answer_with(request, ER_DIAMETER_TOO_BUSY, "");
+    return 0;
+  }
+  std::lock_guard running(core->handlers_mutex);
+  if (!core->handlers_closed) handler->second(std::move(incoming));
+  return 0;
+}
+
+// Takes the request. Twice held_limit wait for the sender at most: beyond it they are dropped.
+void State::answer_with(msg* request, uint32_t result, std::string_view why) {
+  std::vector<diameter::Avp> avps = {diameter::unsigned32(268, 0, true, result),
+                                     diameter::octets(264, 0, true, options.identity),
+                                     diameter::octets(296, 0, true, options.realm)};
+  if (!why.empty()) avps.push_back(diameter::octets(281, 0, false, why));
+  {
+    std::lock_guard lock(mutex);
+    if (!stopping && held.size() < 2 * options.held_limit) {
+      held.emplace(++last_id, request);
+      queue.push_back(SendAnswer{last_id, std::move(avps)});
+      wake.notify_one();
+      return;
     }
   }
-  *message = nullptr;  // ours until it is answered
-  *action = DISP_ACT_CONT;
-  if (!busy) handler->second(std::move(incoming));
-  return 0;  // anything else would end freeDiameter
+  fd_msg_free(request);
+}
+
+// freeDiameter's Routing-IN thread answers what it refuses (another host or realm, an unknown application, wrong flags)
+// by itself after it has called the hook, and ends the whole framework when the connection is gone by then. So the
+// sender answers a copy, by a way that bears that; and for the original no peer is found to answer to, so it is
+// dropped.
+void State::refused_by_routing(msg* request, const char* why, bool elsewhere) {
+  msg_hdr* header = nullptr;
+  DiamId_t from = nullptr;
+  size_t from_length = 0;
+  if (fd_msg_hdr(request, &header) != 0 || !(header->msg_flags & CMD_FLAG_REQUEST)) return;
+  if (fd_msg_source_get(request, &from, &from_length) != 0 || from == nullptr) return;  // our own
+  std::string_view text = why ? why : "";
+  uint32_t result = ER_DIAMETER_INVALID_AVP_BITS;
+  if (header->msg_flags & CMD_FLAG_ERROR) {
+    result = ER_DIAMETER_INVALID_HDR_BITS;
+  } else if (dictionary.application(header->msg_appl) == nullptr) {
+    result = ER_DIAMETER_APPLICATION_UNSUPPORTED;
+  } else if (elsewhere) {
+    result = ER_DIAMETER_UNABLE_TO_DELIVER;
+  } else if (text == "DIAMETER_LOOP_DETECTED") {
+    result = ER_DIAMETER_LOOP_DETECTED;
+  } else if (text.starts_with("Non-routable")) {  // no Destination-Realm
+    result = ER_DIAMETER_COMMAND_UNSUPPORTED;
+  }
+  LW_LOG(warn, "a request from %s is refused with %d: %s", std::string(from, from_length), result,
+         log::printable(text));
+  uint8_t* bytes = nullptr;
+  size_t length = 0;
+  msg* copy = nullptr;
+  if (fd_msg_bufferize(request, &bytes, &length) == 0) {
+    if (fd_msg_parse_buffer(&bytes, length, &copy) != 0) {
+      free(bytes);
+      copy = nullptr;
+    } else if (fd_msg_source_set(copy, from, from_length) == 0) {
+      answer_with(copy, result, text);
+    } else {
+      fd_msg_free(copy);
+    }
+  }
+  char nobody[] = " ";  // no peer's name has a space
+  fd_msg_source_set(request, nobody, 1);
 }
 
 int State::choose_peer(void* data, msg** message, fd_list* candidates) {
@@ -275,8 +336,22 @@ void State::on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other
       // Without a message the text is a buffer of bytes instead.
       const char* why = message ? static_cast<const char*>(other) : "no Diameter message";
       LW_LOG(warn, "what %s sent cannot be parsed: %s", name_of(peer), log::printable(why ? why : ""));
+      // Before Routing-IN passed the first message on, no other thread has any to parse.
+      pthread_t routing = core->routing_in;
+      bool in_routing = routing == pthread_t{} || pthread_equal(routing, pthread_self());
+      if (message != nullptr && peer == nullptr && in_routing && core->options.guarded) {
+        core->refused_by_routing(message, why, false);
+      }
       break;
     }
+    case HOOK_MESSAGE_ROUTING_ERROR: {
+      NotCancelled guard;
+      if (core->options.guarded) core->refused_by_routing(message, static_cast<const char*>(other), true);
+      break;
+    }
+    case HOOK_MESSAGE_ROUTING_LOCAL:
+      core->routing_in = pthread_self();
+      break;
     default:
       break;
   }

@@ -41,6 +41,10 @@ struct DiameterCore::State {
   std::vector<uint32_t> commands;  // of the applications; not changed after create()
   std::function<void()> on_death;
   absl::flat_hash_map<uint32_t, std::function<void(Incoming)>> handlers;  // not changed after start()
+  std::mutex handlers_mutex;  // held while one runs, so that stop() can wait for it
+  bool handlers_closed = false;
+  std::mutex stop_mutex;
+  bool stopped = false;
 
   mutable std::mutex mutex;
   std::condition_variable wake, ended_changed;
@@ -54,6 +58,9 @@ struct DiameterCore::State {
   bool ended = false;     // freeDiameter has ended
   bool sender_ended = false;
 
+  // freeDiameter's thread of that name, once it has passed a message on.
+  std::atomic<pthread_t> routing_in{};
+  std::atomic<bool> dying{false};   // it ends by itself
   std::atomic<bool> ending{false};  // stopping, for those who must not take the mutex
   std::atomic<uint32_t> session_low{0};
   uint32_t session_high = 0;
@@ -81,6 +88,8 @@ struct DiameterCore::State {
   static void on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other, fd_hook_permsgdata*, void*);
   static int choose_peer(void*, msg** message, fd_list* candidates);
   void message_dropped(msg* message, const char* why);
+  void refused_by_routing(msg* request, const char* why, bool elsewhere);
+  void answer_with(msg* request, uint32_t result, std::string_view why);
   void peer_connected(peer_hdr* peer);
   void peer_failed(peer_hdr* peer, const char* why);
 };

@@ -17,6 +17,12 @@ CxServer::CxServer(DiameterCore& core, CxHandler& handler) : core_(core), handle
 }
 
 CxServer::~CxServer() {
+  stop();
+}
+
+void CxServer::stop() {
+  if (!thread_.joinable()) return;
+  core_.stop();
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;

@@ -5,7 +5,7 @@
 //   HssOutcome<cx::RegistrationTerminationAnswer> outcome = rta.get();
 //
 // The handler runs on a thread of the server's own, one request at a time; it must not wait for a push there.
-// Destroy the core before the server.
+// The core and the handler must outlive the server, or stop() be called before they go.
 #pragma once
 
 #include <condition_variable>
@@ -33,9 +33,12 @@ class CxHandler {
 class CxServer {
  public:
   CxServer(DiameterCore& core, CxHandler& handler);
-  ~CxServer();
+  ~CxServer();  // stop()
   CxServer(const CxServer&) = delete;
   CxServer& operator=(const CxServer&) = delete;
+
+  // Stops the core, and ends the request in hand; the handler is not called after it. A second call does nothing.
+  void stop();
 
   // To the directly connected S-CSCF of destination_host. Origin and an empty destination_realm are filled in.
   std::future<HssOutcome<cx::RegistrationTerminationAnswer>> terminate(cx::RegistrationTerminationRequest request,

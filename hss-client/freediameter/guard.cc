@@ -9,7 +9,7 @@ namespace {
 
 using Bytes = std::span<uint8_t>;
 
-constexpr uint32_t session_id = 263, result_code = 268, failed_avp = 279, error_message = 281;
+constexpr uint32_t session_id = 263, result_code = 268, auth_session_state = 277, failed_avp = 279, error_message = 281;
 constexpr uint32_t nobodys_code = 0xfffffff0;  // an AVP that no dictionary has
 
 uint32_t read24(Bytes b, size_t at) {
@@ -71,6 +71,14 @@ std::string set_flags(Bytes avps, const AvpRules& rules, bool answer, size_t dep
     if (answer && f->code == failed_avp && f->vendor == 0) write32(avps, 0, nobodys_code);
     std::optional<AvpRule> rule = rules(read32(avps, 0), f->vendor);
     uint8_t& flags = avps[4];
+    bool refused = rule ? fixed_size(rule->type).has_value() : (flags & diameter::avp_flag::mandatory) != 0;
+    if (!answer && f->length == f->header && refused) {
+      // Refused for being empty, it goes into Failed-AVP, and freeDiameter cannot encode that: the connection would
+      // end.
+      write32(avps, 0, nobodys_code);
+      flags &= static_cast<uint8_t>(~diameter::avp_flag::mandatory);
+      rule.reset();
+    }
     if (rule) {
       flags = static_cast<uint8_t>((flags & ~rule->flag_mask) | (rule->flag_value & rule->flag_mask));
       std::optional<size_t> size = fixed_size(rule->type);
@@ -89,7 +97,7 @@ std::string set_flags(Bytes avps, const AvpRules& rules, bool answer, size_t dep
   return {};
 }
 
-// Writes an AVP without flags over the first length bytes; length is a multiple of 4.
+// Writes an AVP's header without flags at the front.
 void overwrite(Bytes avps, uint32_t code, size_t length) {
   write32(avps, 0, code);
   avps[4] = 0;
@@ -136,11 +144,31 @@ void move_result_forward(Bytes avps) {
   }
 }
 
+// An AVP that does not fit costs the connection, and with it every request in flight. In a request it and what follows
+// becomes an Auth-Session-State of a wrong length, which freeDiameter answers with 5014.
+void mend_request(Bytes avps) {
+  size_t at = 0, last = 0;
+  while (at < avps.size()) {
+    std::optional<Frame> f = frame_of(avps.subspan(at));
+    if (!f) break;
+    last = at;
+    at += f->padded;
+  }
+  if (at == avps.size()) return;
+  if (avps.size() - at < 12) at = last;  // no room for an AVP with a value: the one before is lost too
+  Bytes rest = avps.subspan(at);
+  if (rest.size() < 12) return;
+  std::fill(rest.begin(), rest.end(), uint8_t{0});
+  overwrite(rest, auth_session_state, rest.size() == 12 ? 11 : rest.size());
+  rest[4] = diameter::avp_flag::mandatory;
+}
+
 // A NUL in a request's Session-Id makes freeDiameter shut itself down.
 void clean_session_id(Bytes avps) {
   while (std::optional<Frame> f = frame_of(avps)) {
     if (f->code == session_id && f->vendor == 0) {
-      Bytes value = avps.subspan(f->header, f->length - f->header);
+      // With a Vendor-Id of 0 freeDiameter reads the value from where that stands.
+      Bytes value = avps.subspan(8, f->length - 8);
       std::replace(value.begin(), value.end(), uint8_t{0}, uint8_t{'?'});
     }
     avps = avps.subspan(f->padded);
@@ -156,11 +184,13 @@ std::string make_safe(std::span<uint8_t> message, const AvpRules& rules, std::sp
   bool answer = !(message[4] & diameter::command_flag::request);
   uint32_t command = read24(message, 5);
   Bytes avps = message.subspan(diameter::header_size);
+  bool base = std::find(std::begin(base_commands), std::end(base_commands), command) != std::end(base_commands);
+  if (!answer && read32(message, 8) != 0) mend_request(avps);
   clean_session_id(avps);
   std::string fault;
   if (std::find(commands.begin(), commands.end(), command) != commands.end()) {
     fault = set_flags(avps, rules, answer, 0);
-  } else if (std::find(std::begin(base_commands), std::end(base_commands), command) == std::end(base_commands)) {
+  } else if (!base) {
     fault = absl::StrFormat("unknown command %d", command);
   }
   if (!answer) return {};

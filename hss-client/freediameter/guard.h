@@ -7,7 +7,8 @@
 // So: Result-Code is moved to the front (behind Session-Id); the fixed flags of AVPs we know are set right; in an
 // answer the M flag of unknown AVPs is cleared; an answer that our own codec would not take becomes one without
 // Result-Code, which is told to the caller as malformed. Requests keep their faults: freeDiameter answers them as it
-// should.
+// should. Only a NUL in Session-Id is replaced, and an AVP that goes beyond the message becomes one that is answered
+// with 5014 instead of costing the connection.
 #pragma once
 
 #include <cstdint>

@@ -79,8 +79,8 @@ int run(control::Daemon& daemon, const v1::LabHssConfig& config, Subscribers sub
     code = daemon.wait_for_stop([&lab_operator] { lab_operator.reload().IgnoreError(); });
     (*control)->stop();
   }
-  // Ends the connections, and with them whatever waits for an answer.
-  core->reset();
+  // Ends the connections, and with them whatever waits for an answer; the service then asks for no more pushes.
+  server.stop();
   return code;
 }
 

@@ -209,18 +209,28 @@ class Framework(CxTest):
         probe.ask("mar u1@example", "^mar answer DIAMETER_SUCCESS")
 
     def test_pushes_with_changed_bytes_never_abort(self):
-        # Not always survived: a request of an unknown application and command still makes freeDiameter end itself at
-        # times. That must then be the orderly end, status 3, never an assertion.
-        hss = self.bad_hss("ok", code=3)
+        for seed in (2, 3, 9, 10):  # with which freeDiameter ended itself at times
+            hss = self.bad_hss("ok", code=seed)
+            probe = self.probe(hss)
+            for _ in range(100):
+                hss.tell("push fuzz")
+            hss.tell("push rtr")
+            time.sleep(0.5)
+            probe.ask("wait hss1.example open 8000", "^wait ok", 9)
+            probe.ask("mar u1@example", "^mar answer DIAMETER_SUCCESS")
+            self.check_ends_in_time(probe)
+
+    def test_a_refused_request_whose_connection_is_gone_does_not_end_the_framework(self):
+        # freeDiameter's own answer to such a request would find no connection, and it would shut itself down.
+        hss = self.bad_hss("ok")
         probe = self.probe(hss)
-        for _ in range(100):
-            hss.tell("push fuzz")
-        time.sleep(0.8)
-        if probe.process.poll() is not None:
-            self.assertEqual(probe.process.returncode, 3)
-            probe.expect("^death")
-            return
-        probe.ask("wait hss1.example open 5000", "^wait ok", 6)
+        for _ in range(3):
+            for _ in range(40):
+                hss.tell("push rtr-other-application")
+                hss.tell("push rtr-other-host")
+            hss.tell("drop")
+            probe.ask("wait hss1.example open 8000", "^wait ok", 9)
+            self.assertIsNone(probe.process.poll())
         probe.ask("mar u1@example", "^mar answer DIAMETER_SUCCESS")
 
     def test_an_answer_of_3000_avps_is_taken(self):
@@ -319,6 +329,23 @@ class Framework(CxTest):
         program = self.start("cx_probe", "--identity", "s.example", "--realm", "example", "--watchdog", 5,
                              "--peer", "h.example=127.0.0.1:3868")
         program.expect("^refused: .*watchdog")
+
+    def test_only_the_given_address_is_listened_on(self):
+        hss = self.good_hss()
+        with socket.create_connection(("127.0.0.1", hss.port), 2):
+            pass
+        with self.assertRaises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", hss.port), 2)
+
+    def test_a_server_that_ends_with_requests_in_hand_ends_cleanly(self):
+        for _ in range(3):
+            hss = self.good_hss()
+            probe = self.probe(hss, deadline=500)
+            probe.tell("load 2000 200")
+            time.sleep(0.05)
+            hss.tell("quit")
+            self.assertEqual(hss.process.wait(4), 0)
+            probe.stop()
 
     def test_a_port_in_use_is_refused(self):
         hss = self.good_hss()
@@ -581,6 +608,20 @@ class Pushes(CxTest):
 
     def test_rtr_with_a_reason_of_2_bytes_gets_5014(self):
         self.assertEqual(self.answer_to("rtr-short-reason")[:2], (304, 5014))
+
+    def test_rtr_of_an_unknown_application_gets_3007_with_the_e_flag(self):
+        self.assertEqual(self.answer_to("rtr-other-application"), (304, 3007, 0, 1))
+
+    def test_rtr_to_another_host_gets_3002_with_the_e_flag(self):
+        self.assertEqual(self.answer_to("rtr-other-host"), (304, 3002, 0, 1))
+
+    def test_rtr_with_an_avp_beyond_the_message_gets_5014_and_keeps_the_connection(self):
+        hss = self.bad_hss("ok")
+        probe = self.probe(hss)
+        hss.tell("push rtr-broken-avp")
+        hss.expect("^answer 304 result=5014")
+        self.assertNotIn("disconnected", hss.seen)
+        probe.ask("mar u1@example", "^mar answer")
 
     def test_a_request_that_a_cscf_does_not_serve_gets_3001_with_the_e_flag(self):
         self.assertEqual(self.answer_to("mar"), (303, 3001, 0, 1))

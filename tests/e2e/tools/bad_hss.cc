@@ -4,7 +4,8 @@
 //   bad_hss --identity hss1.example --realm example --port 0 --mode MODE [--after N] [--delay MS] [--code N]
 //
 // Prints "port N" first, then "connected", "request CODE T=0|1 dest=HOST", "answer CODE result=N failed=CODE" as they
-// come. A line "mode MODE" on standard input changes the mode; "push NAME" sends a request; "quit" ends.
+// come. A line "mode MODE" on standard input changes the mode; "push NAME" sends a request; "drop" ends the connection;
+// "quit" ends.
 //
 // Modes for Cx requests
 //   unknown-command  ok  silent  freeze (stops reading)  die (exits at once)  close  late (--delay)  result (--code;
@@ -18,7 +19,7 @@
 //   cea-many-origin (64 Origin-Host)  cea-other-origin  cea-refuse (3010)  no-cea  no-dwa  cea-bad-vsai  cea-unknown-m
 // Pushes
 //   fuzz (a RTR with a few bytes changed)  rtr  rtr-empty-user  rtr-no-reason  rtr-unknown-m  rtr-nul-session  ppr
-//   rtr-no-user  rtr-short-reason  mar
+//   rtr-no-user  rtr-short-reason  rtr-other-application  rtr-other-host  rtr-broken-avp (beyond the message)  mar
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -370,9 +371,18 @@ void BadHss::push(const std::string& what) {
     message = cx::request_message(cx::Command::push_profile, session, cx::encode(p));
   }
   if (what == "mar") message.command = 303;
+  if (what == "rtr-other-application") message.application = 4711;
+  if (what == "rtr-other-host") {
+    without(293);
+    message.avps.push_back(diameter::octets(293, 0, true, "other.example"));
+  }
   message.hop_by_hop = message.end_to_end = next_id_++;
   std::string bytes = diameter::encode(message);
   if (what == "fuzz") mutate(bytes);
+  if (what == "rtr-broken-avp") {
+    size_t last = bytes.rfind(std::string("\0\0\2\x67", 4));  // Deregistration-Reason
+    bytes[last + 6] = static_cast<char>(0xff);
+  }
   write_all(bytes);
 }
 
@@ -386,6 +396,7 @@ void BadHss::command(const std::string& line) {
     words >> o_.code;
   }
   if (what == "push") push(argument);
+  if (what == "drop") drop();
 }
 
 int BadHss::run() {

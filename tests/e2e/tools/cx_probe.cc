@@ -312,7 +312,7 @@ int main(int argc, char** argv) {
   run_commands(hss, *core, workers.at(0));
   auto began = Clock_::now();
   workers.stop();
-  core.reset();
+  core->stop();
   say(absl::StrFormat("stopped in %.0f ms", ms_since(began)));
   log::stop();
 }

@@ -118,6 +118,6 @@ int main(int argc, char** argv) {
       show("ppr", server.push_profile(std::move(r), std::chrono::seconds(3)));
     }
   }
-  core.reset();
+  server.stop();
   log::stop();
 }

@@ -115,6 +115,41 @@ TEST(Guard, when_the_command_is_unknown_then_the_answer_is_emptied) {
   EXPECT_EQ(diameter::find(s.avps, 268, 0), nullptr);
 }
 
+TEST(Guard, when_an_empty_avp_of_a_request_would_be_refused_then_it_becomes_unknown) {
+  std::vector<Avp> avps = safe(request, {session, diameter::octets(277, 0, true, ""),
+                                         diameter::octets(9999, 0, true, ""), diameter::octets(1, 0, true, "")})
+                              .avps;
+  ASSERT_EQ(avps.size(), 4u);
+  for (size_t i : {size_t{1}, size_t{2}}) {
+    EXPECT_EQ(avps[i].code, 0xfffffff0u);
+    EXPECT_FALSE(avps[i].mandatory);
+  }
+  EXPECT_EQ(avps[3].code, 1u);  // an empty text is no matter of freeDiameter's
+}
+
+TEST(Guard, when_an_avp_of_a_request_goes_beyond_it_then_the_rest_becomes_one_of_a_wrong_size) {
+  for (size_t junk = 1; junk < 40; ++junk) {
+    for (char byte : {'\0', '\xff'}) {
+      diameter::Message message;
+      message.flags = request;
+      message.command = 304;
+      message.application = cx::application_id;
+      message.avps = {session, origin};
+      std::string bytes = diameter::encode(message);
+      bytes += std::string(junk, byte);
+      bytes[2] = static_cast<char>(bytes.size() >> 8);
+      bytes[3] = static_cast<char>(bytes.size());
+      make_safe({reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()}, rules, commands);
+      auto avps = diameter::decode_avps(bytes.substr(20), cx::is_group);
+      ASSERT_TRUE(std::holds_alternative<std::vector<Avp>>(avps)) << junk;
+      const Avp& last = std::get<std::vector<Avp>>(avps).back();
+      EXPECT_EQ(last.code, 277u);
+      EXPECT_NE(last.data.size(), 4u);
+      EXPECT_GT(last.data.size(), 0u);
+    }
+  }
+}
+
 TEST(Guard, when_session_id_has_a_nul_then_it_is_replaced) {
   Safe s = safe(request, {diameter::octets(263, 0, true, std::string_view("a\0b", 3)), origin});
   EXPECT_EQ(s.avps[0].data, "a?b");
