@@ -88,8 +88,13 @@ std::vector<std::string> causes(const User& user, bool both_asked) {
     }
     return out;
   }
+  // Where the P-CSCF can only say that the core refused, or waits, the S-CSCF knows why.
+  bool relayed = user.pcscf.why().starts_with("the core answered") || user.pcscf.why().starts_with("waiting for");
+  if (relayed && user.scscf.state() != "registered") split_lines(user.scscf.why(), out);
   if (user.pcscf.state() != "registered") split_lines(user.pcscf.why(), out);
-  if (user.scscf.state() != "registered" && user.scscf.why() != user.pcscf.why()) split_lines(user.scscf.why(), out);
+  if (!relayed && user.scscf.state() != "registered" && user.scscf.why() != user.pcscf.why()) {
+    split_lines(user.scscf.why(), out);
+  }
   if (out.empty() && (user.pcscf.state() == "challenge unanswered" || user.scscf.state() == "challenge unanswered")) {
     out = {
         "the handset refused the challenge: K or OPc in the HSS are not the SIM's (perhaps OP stands where OPc "

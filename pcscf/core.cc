@@ -51,7 +51,10 @@ void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransacti
     }
     if (request.method() == sip::Method::register_) return transaction->reject(403);
     if (request.method() == sip::Method::options && !request.has(HeaderId::route)) return transaction->reject(200);
-    return site.worker.spawn(to_handset(core, site, std::move(transaction)));
+    // Behind what responses have already set going on this worker: a 200 and the NOTIFY after it come in one batch.
+    return site.worker.post([&core, &site, transaction = std::move(transaction)]() mutable {
+      site.worker.spawn(to_handset(core, site, std::move(transaction)));
+    });
   }
   if (request.method() == sip::Method::register_) {
     return site.worker.spawn(register_(core, site, std::move(transaction)));

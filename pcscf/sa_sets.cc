@@ -73,9 +73,8 @@ Task<void> deadline_passed(Core& core, Site& site, std::shared_ptr<Handset> hand
   } else if (over->state == SetState::valid) {
     std::lock_guard lock(handset->mutex);
     // A newer set that the handset has not used yet takes over (TS 33.203 section 7.4.1.2).
-    bool last = std::none_of(handset->sets.begin(), handset->sets.end(), [id](const SaEntry& other) {
-      return other.id != id && other.state == SetState::valid;
-    });
+    bool last = std::none_of(handset->sets.begin(), handset->sets.end(),
+                             [id](const SaEntry& other) { return other.id != id && other.state == SetState::valid; });
     if (last && handset->outbound == id && handset->registered) {
       handset->registered = false;
       handset->state = HandsetState::expired;
@@ -90,7 +89,7 @@ Task<void> deadline_passed(Core& core, Site& site, std::shared_ptr<Handset> hand
 // was challenged without protection are lost to it: they make room.
 struct Clash {
   absl::Status status;
-  std::vector<uint64_t> lost;
+  std::vector<std::pair<std::shared_ptr<Handset>, uint64_t>> lost;
 };
 
 Clash find_clash(Core& core, const std::shared_ptr<Handset>& handset, const NewSet& wanted) {
@@ -104,10 +103,11 @@ Clash find_clash(Core& core, const std::shared_ptr<Handset>& handset, const NewS
                        entry.set.spi_uc == offer.spi_s || entry.set.spi_us == offer.spi_c;
       bool same_attempt = other == handset && entry.state == SetState::temporary;
       if (same_attempt) {
-        clash.lost.push_back(entry.id);
+        clash.lost.emplace_back(other, entry.id);
       } else if (same_ports || same_spis) {
-        if (other == handset && wanted.made_over == 0) {
-          clash.lost.push_back(entry.id);
+        // Another user's set at this address: the address was given to another handset, and the set's owner is gone.
+        if (wanted.made_over == 0) {
+          clash.lost.emplace_back(other, entry.id);
         } else {
           clash.status = absl::AlreadyExistsError(
               absl::StrFormat("the handset offered %s of a security association that still lives",
@@ -139,7 +139,9 @@ std::optional<ipsec::Port> free_client_port(Core& core, const asio::ip::address&
 Task<absl::StatusOr<SaEntry>> create_set(Core& core, Site& site, std::shared_ptr<Handset> handset, NewSet wanted) {
   Clash clash = find_clash(core, handset, wanted);
   if (!clash.status.ok()) co_return clash.status;
-  for (uint64_t id : clash.lost) co_await drop_set(core, site, handset, id, "a new challenge takes its place");
+  for (const auto& [owner, id] : clash.lost) {
+    co_await drop_set(core, site, owner, id, "a new challenge takes its place");
+  }
 
   const ipsec::Mechanism& offer = wanted.offered.front();
   SaEntry entry;

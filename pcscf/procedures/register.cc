@@ -158,6 +158,22 @@ void note_arrival(const Core& core, const sip::ServerTransaction& transaction, c
   handset.via_host = std::string(via->host);
 }
 
+// Without security associations nothing else tells that the answer does not come.
+void watch_unprotected_challenge(const Core& core, Site& site, const std::shared_ptr<Handset>& handset) {
+  WallTime since;
+  {
+    std::lock_guard lock(handset->mutex);
+    since = handset->since;
+  }
+  site.worker.timers().after(core.settings.await_auth, [&core, handset, since] {
+    std::lock_guard lock(handset->mutex);
+    if (handset->state != HandsetState::challenged || handset->since != since) return;
+    handset->state = HandsetState::challenge_unanswered;
+    handset->since = core.clock.wall();
+    handset->why = "no right answer to the 401 came: the SIM's K or OPc differs from the HSS's, or the 401 was lost";
+  });
+}
+
 // Section 5.2.2.2, SM4 to SM6 of TS 33.203: keys out, security associations in, Security-Server along.
 Task<void> challenged(Core& core, Site& site, TransactionPtr transaction, Attempt attempt,
                       std::shared_ptr<const sip::Message> response) {
@@ -174,6 +190,7 @@ Task<void> challenged(Core& core, Site& site, TransactionPtr transaction, Attemp
       retire_set(core, site, attempt.handset, attempt.carrier->entry.id, std::min(core.settings.grace, failure_linger));
     }
     remember(core, attempt.handset, HandsetState::challenged, "waiting for the handset's answer to the 401");
+    watch_unprotected_challenge(core, site, attempt.handset);
     core.report("register.challenged", attempt.impi, attempt.impu, "401 sent, without IPsec");
     co_return transaction->respond(401, edits.write(*response));
   }
@@ -302,9 +319,8 @@ Task<void> registered(Core& core, Site& site, TransactionPtr transaction, Attemp
 
 // A final response that is neither 401 nor 200: it goes out on the set the REGISTER came by, and a temporary set ends.
 void failed(Core& core, Site& site, const TransactionPtr& transaction, const Attempt& attempt, int code,
-            std::string wire) {
+            std::string wire, std::string why) {
   transaction->respond(code, std::move(wire));
-  std::string why = absl::StrFormat("the core answered %d %s", code, sip::reason_phrase(code));
   remember(core, attempt.handset, HandsetState::rejected, why);
   core.report("register.rejected", attempt.impi, attempt.impu, why);
   if (attempt.carrier && attempt.carrier->entry.state == SetState::temporary) {
@@ -326,12 +342,15 @@ std::optional<Attempt> admit(Core& core, Site& site, const TransactionPtr& trans
     transaction->reject(400);
     return std::nullopt;
   }
+  attempt.impi = impi_of(request, *to);
+  attempt.impu = to->uri.canonical();
   if (!sip::equals_ignoring_case(uri->host, core.settings.home_domain)) {
+    core.report("register.rejected", attempt.impi, attempt.impu,
+                absl::StrFormat("403: it wants to register with %s; our `home_domain` is %s",
+                                std::string(uri->host.substr(0, 128)), core.settings.home_domain));
     refuse(core, transaction, 403, "the Request-URI is not the home domain");
     return std::nullopt;
   }
-  attempt.impi = impi_of(request, *to);
-  attempt.impu = to->uri.canonical();
   attempt.call_id = std::string(request.header(HeaderId::call_id));
   auto contact = sip::NameAddr::parse(request.values(HeaderId::contact).front());
   if (contact.ok()) attempt.contact = std::string(contact->uri.text);
@@ -419,10 +438,8 @@ Task<void> register_(Core& core, Site& site, TransactionPtr transaction) {
   sip::Answer answer = co_await site.transactions.request(std::move(forwarded));
 
   if (!answer.response) {
-    core.report("register.failed", attempt.impi, attempt.impu,
-                absl::StrFormat("the core at %s gives no answer: %s", core.settings.entry.remote.text(), answer.why));
-    sip::Writer gone = transaction->response(504);
-    failed(core, site, transaction, attempt, 504, std::move(gone).finish());
+    failed(core, site, transaction, attempt, 504, transaction->response(504).finish(),
+           absl::StrFormat("the S-CSCF at %s gives no answer: %s", core.settings.entry.remote.text(), answer.why));
     co_return;
   }
   int code = answer.response->status();
@@ -432,7 +449,8 @@ Task<void> register_(Core& core, Site& site, TransactionPtr transaction) {
     co_await registered(core, site, transaction, attempt, answer.response);
   } else {
     sip::Edits edits = toward_handset(*answer.response);
-    failed(core, site, transaction, attempt, code, edits.write(*answer.response));
+    failed(core, site, transaction, attempt, code, edits.write(*answer.response),
+           absl::StrFormat("the core answered %d %s", code, sip::reason_phrase(code)));
   }
 }
 

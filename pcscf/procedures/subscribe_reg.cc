@@ -56,14 +56,15 @@ std::optional<sip::Flow> first_hop(const Core& core, const Handset& locked) {
 }
 
 // The network ended the registration: what is on the sets may finish (TS 24.229 section 5.2.5.2).
-void end_registration(Core& core, Site& site, const std::shared_ptr<Handset>& handset, std::string why) {
+void end_registration(Core& core, Site& site, const std::shared_ptr<Handset>& handset, HandsetState state,
+                      std::string why) {
   std::vector<uint64_t> ids;
   {
     std::lock_guard lock(handset->mutex);
     if (!handset->registered) return;
     handset->registered = false;
     handset->reachable_until = core.clock.now() + core.settings.grace;
-    handset->state = HandsetState::deregistered;
+    handset->state = state;
     handset->since = core.clock.wall();
     handset->why = why;
     for (const SaEntry& entry : handset->sets) ids.push_back(entry.id);
@@ -99,7 +100,7 @@ void apply(Core& core, Site& site, const std::shared_ptr<Handset>& handset, cons
   }
   if (!active && (mentioned || info.full)) {
     end_registration(
-        core, site, handset,
+        core, site, handset, ended == "expired" ? HandsetState::expired : HandsetState::deregistered,
         "the network ended the registration: " + (ended.empty() ? std::string("its contact is gone") : ended));
     return;
   }

@@ -95,6 +95,16 @@ Outcome bindings_of(Core& core, const RegisterRequest& request) {
   return outcome;
 }
 
+// A right answer that the P-CSCF could not vouch for is challenged for ever (TS 24.229 section 5.4.1.2.1): say why.
+void explain_unprotected(Core& core, const RegisterRequest& request, Outcome& outcome) {
+  outcome.why =
+      "the answer to the challenge was right, but it came without IPsec: let the handset use IPsec, or in a lab set "
+      "registrar.accept_unprotected_aka";
+  core.registrar.with_existing(request.impi, [&](User& user) {
+    if (!user.registered()) user.why = outcome.why;
+  });
+}
+
 Task<Outcome> serve(Core& core, Site& site, RegisterRequest request) {
   Standing standing = standing_of(core, request);
   bool is_protected = request.protection == Protection::yes;
@@ -104,7 +114,13 @@ Task<Outcome> serve(Core& core, Site& site, RegisterRequest request) {
     auto answered = co_await take_answer(core, site, request, *standing.challenge, response_counts);
     if (answered) co_return std::move(*answered);
   }
-  if (!is_protected) co_return co_await challenge(core, site, std::move(request), std::nullopt);
+  if (!is_protected) {
+    bool was_right =
+        standing.challenge && judge(request, *standing.challenge, core.settings).kind == Verdict::Kind::right;
+    Outcome outcome = co_await challenge(core, site, request, std::nullopt);
+    if (was_right) explain_unprotected(core, request, outcome);
+    co_return outcome;
+  }
 
   // Section 5.4.1.2.2: protected and not an answer: the user is registered, or must begin afresh.
   if (!standing.registered) {
