@@ -224,11 +224,13 @@ class Framework(CxTest):
         # freeDiameter's own answer to such a request would find no connection, and it would shut itself down.
         hss = self.bad_hss("ok")
         probe = self.probe(hss)
+        hss.expect("^connected")
         for _ in range(3):
             for _ in range(40):
                 hss.tell("push rtr-other-application")
                 hss.tell("push rtr-other-host")
             hss.tell("drop")
+            hss.expect("^connected", 8)
             probe.ask("wait hss1.example open 8000", "^wait ok", 9)
             self.assertIsNone(probe.process.poll())
         probe.ask("mar u1@example", "^mar answer DIAMETER_SUCCESS")
