@@ -166,7 +166,13 @@ absl::Status DiameterCore::start() {
   SignalsBlocked blocked;
   // A peer's thread that runs only after fd_core_start() waits up to 4 s before it connects.
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  if (int error = fd_core_start(); error != 0) return refused("its start (is the port free?)", error);
+  if (int error = fd_core_start(); error != 0) {
+    if (s.options.listen_port == 0) return refused("its start", error);
+    bool v6 = s.options.listen_address.find(':') != std::string::npos;
+    return absl::FailedPreconditionError(
+        absl::StrFormat("freeDiameter cannot listen on %s%s%s:%d: is the port taken by another program?", v6 ? "[" : "",
+                        s.options.listen_address, v6 ? "]" : "", s.options.listen_port));
+  }
   if (int error = fd_core_waitstartcomplete(); error != 0) return refused("its start", error);
   // With no session at all its expiry thread waits on freed memory.
   std::string name = s.options.identity + ";dummy";
