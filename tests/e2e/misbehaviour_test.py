@@ -7,7 +7,6 @@ stays in the kernel, and that a correct handset with the same SIM at the same ad
     ./tests/run e2e misbehaviour
 """
 import sys
-import time
 import unittest
 from pathlib import Path
 

@@ -154,10 +154,10 @@ class AkaHandset(PlainHandset):
 
     CLEAR, SERVER, CLIENTS = 5060, 6300, (6301, 6302, 6303, 6304)
 
-    def __init__(self, host, address, pcscf, subscriber, ports=None):
+    def __init__(self, host, address, pcscf, subscriber, entry=5060):
         super().__init__(host, address, pcscf)
         self.subscriber, self.domain = subscriber, subscriber.impi.partition("@")[2]
-        self.entry = 5060 if ports is None else ports
+        self.entry = entry  # the P-CSCF's unprotected port
         self.attempt, self.sockets, self.vector = 0, {}, None
 
     def _socket(self, port):

@@ -36,7 +36,8 @@ class Soak(unittest.TestCase):
         listed = subprocess.run([BIN / "labue", "load", "--print-subscribers", str(HANDSETS), "--first-imsi", FIRST_IMSI],
                                 capture_output=True, text=True, check=True).stdout
         # Transactions end soon, so that what is left after a round is what stays.
-        timers = {"handset_t1": "100ms", "handset_t2": "1s", "handset_t4": "1s", "core_t1": "100ms", "core_t2": "1s", "core_t4": "1s"}
+        timers = {f"{side}_{name}": value for side in ("handset", "core")
+                  for name, value in (("t1", "100ms"), ("t2", "1s"), ("t4", "1s"))}
         cls.core = core = Core(network, [], scscf={"timers": timers}, pcscf={"timers": timers, "ipsec": {"grace": f"{GRACE}s"}})
         config = core.files["labhss"].read_text().replace("subscribers: []\n", "")
         core.files["labhss"].write_text(config + listed[listed.index("subscribers:"):])
