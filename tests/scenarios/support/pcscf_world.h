@@ -1,7 +1,7 @@
 // A P-CSCF over a fake kernel.
 //
-// Settings: pcscf_name, home_domain, gm, ps, pc (list), mw, entry, policy (required, optional, off), algorithms (list of
-// pairs), spis `LOW HIGH`, await_auth, grace, expiry_margin, address_selectors on, trusted (list of prefixes).
+// Settings: pcscf_name, home_domain, gm, ps, pc (list), mw, entry, policy (required, optional, off), algorithms (list
+// of pairs), spis `LOW HIGH`, await_auth, grace, expiry_margin, address_selectors on, trusted (list of prefixes).
 //
 // Steps:
 //   kernel: fail install|set_lifetime|remove|list     the next such call is refused
