@@ -2,7 +2,8 @@
 # runs: host
 # limit: 9000
 """Every fuzz target of the fuzz preset (libFuzzer, ASan and UBSan) for LAPWING_FUZZ_MINUTES each (default 10), as many at a time
-as there are CPUs, from its corpus in tests/fuzz/corpus. What makes one fail is kept in build/test-results/fuzz.
+as there are CPUs, from its corpus in tests/fuzz/corpus. What makes one fail is kept in build/test-results/fuzz,
+figures beside it.
 
     ./tests/run soak fuzz
 """
@@ -51,8 +52,11 @@ class Fuzz(unittest.TestCase):
     def judge(self, name):
         status, output = self.results[name]
         figures = dict(re.findall(r"^stat::(\w+):\s+(\d+)", output, re.M))
-        print(f"fuzz_{name}: {figures.get('number_of_executed_units', '?')} inputs in {SECONDS} s, "
-              f"{figures.get('average_exec_per_sec', '?')}/s, {figures.get('new_units_added', '?')} new", flush=True)
+        text = (f"fuzz_{name}: {figures.get('number_of_executed_units', '?')} inputs in {SECONDS} s, "
+                f"{figures.get('average_exec_per_sec', '?')}/s, {figures.get('new_units_added', '?')} new, status {status}")
+        print(text, flush=True)
+        with open(FOUND / "figures.txt", "a") as report:
+            report.write(text + "\n")
         self.assertEqual(status, 0, output[-4000:])
         self.assertGreater(int(figures.get("number_of_executed_units", "0")), 0)
 

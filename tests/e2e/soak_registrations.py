@@ -29,6 +29,15 @@ def resident(program):
     return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{program.pid}/status").read_text())[1])
 
 
+def say(text):
+    """To standard output, and to a file where the test runner keeps results."""
+    print(text, flush=True)
+    folder = os.environ.get("LAPWING_TEST_RESULTS")
+    if folder:
+        with open(Path(folder) / "soak_registrations.txt", "a") as figures:
+            figures.write(text + "\n")
+
+
 class Soak(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -64,8 +73,8 @@ class Soak(unittest.TestCase):
         status = load.wait()
         phases = [json.loads(line) for line in load.output().splitlines() if line.startswith("{")]
         for phase in phases:
-            print(f"round {number}: {phase['phase']}: {phase['successes']} of {phase['attempts']} in {phase['seconds']:.1f} s, "
-                  f"{phase['rate']:.0f}/s, p99 {phase['latency_ms']['p99']:.0f} ms {phase['failures'] or ''}", flush=True)
+            say(f"round {number}: {phase['phase']}: {phase['successes']} of {phase['attempts']} in {phase['seconds']:.1f} s, "
+                f"{phase['rate']:.0f}/s, p99 {phase['latency_ms']['p99']:.0f} ms {phase['failures'] or ''}")
         try:
             wait_until(lambda: not core.sas() and not any(cls.left().values()), GRACE + 30, "")
         except LabError:
@@ -73,8 +82,9 @@ class Soak(unittest.TestCase):
         result = {"status": status, "phases": phases, "most": most, "left": cls.left(), "sas": len(core.sas()),
                   "handset_sas": len(cls.handsets.security_associations()), "output": load.output()[-2000:],
                   "resident": {name: resident(getattr(core, f"{name}_daemon")) for name in ("labhss", "scscf", "pcscf")}}
-        print(f"round {number}: {time.monotonic() - began:.0f} s; at most {most} SA sets; left: {result['sas']} SAs, "
-              f"{result['left']}; resident kB: {result['resident']}", flush=True)
+        left = {name: count for name, count in result["left"].items() if count} or "no binding, no transaction"
+        say(f"round {number}: {time.monotonic() - began:.0f} s; at most {most} SA sets; left: {result['sas']} SAs, {left}; "
+            f"resident kB: {result['resident']}")
         return result
 
     @classmethod
