@@ -19,7 +19,7 @@ class StreamFramer {
   struct Pong {};      // a single CRLF: ignore; told at once, so a client sees its answer
   struct Complete {
     std::string bytes;
-  };               // one message: Message::parse(bytes, Framing::stream)
+  };  // one message: Message::parse(bytes, Framing::stream)
   struct Broken {  // close after answering, when the headers can be used
     int status;
     std::string why;

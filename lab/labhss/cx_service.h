@@ -5,8 +5,8 @@
 //   user_authorization.cc  UAR    multimedia_auth.cc  MAR    server_assignment.cc  SAR
 //   location_info.cc       LIR    push_requests.cc    RTR and PPR
 //
-// The state lives in memory. After a restart nobody is registered: the next SAR of an S-CSCF, a re-registration included,
-// restores it, and calls to the user fail until then.
+// The state lives in memory. After a restart nobody is registered: the next SAR of an S-CSCF, a re-registration
+// included, restores it, and calls to the user fail until then.
 //
 // Nothing here fails: what is wrong with a request is in the answer's result, and a line in the log says why. All calls
 // may be made from any thread.

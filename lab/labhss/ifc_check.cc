@@ -13,8 +13,8 @@
 namespace lapwing::labhss {
 namespace {
 
-absl::Status wrong(std::string text) {
-  return absl::InvalidArgumentError(std::move(text));
+absl::Status wrong(const std::string& text) {
+  return absl::InvalidArgumentError(text);
 }
 
 bool is_boolean(std::string_view text) {

@@ -282,9 +282,9 @@ std::string security_server(const std::vector<Algorithms>& ours, Spi spi_pc, Spi
   for (size_t i = 0; i < ours.size(); ++i) {
     if (i > 0) list += ", ";
     // q orders elements among each other: one alone has none.
-    std::string q =
-        ours.size() == 1 ? ""
-        : tenths ? absl::StrFormat("q=0.%d;", ours.size() - i) : absl::StrFormat("q=0.%03d;", ours.size() - i);
+    std::string q = ours.size() == 1 ? ""
+                    : tenths         ? absl::StrFormat("q=0.%d;", ours.size() - i)
+                                     : absl::StrFormat("q=0.%03d;", ours.size() - i);
     list += element_text(ours[i], q, spi_pc, spi_ps, pc, ps);
   }
   return list;

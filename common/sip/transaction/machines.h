@@ -1,5 +1,5 @@
-// The four transaction state machines of RFC 3261 section 17 with the corrections of RFC 6026 (states Accepted, timers L
-// and M) and RFC 4320 (no late 408). Pure: input goes in, a list of actions comes out; no I/O, no clock, no message.
+// The four transaction state machines of RFC 3261 section 17 with the corrections of RFC 6026 (states Accepted, timers
+// L and M) and RFC 4320 (no late 408). Pure: input goes in, a list of actions comes out; no I/O, no clock, no message.
 //
 //   NonInviteClient machine(timers, /*reliable=*/false);
 //   Actions actions = machine.start();                 // send, set E, set F
@@ -24,7 +24,7 @@ struct TimerValues {
   Duration t1 = std::chrono::milliseconds(500);
   Duration t2 = std::chrono::seconds(4);
   Duration t4 = std::chrono::seconds(5);
-  Duration d = std::chrono::seconds(32);      // at least 32 s on unreliable transports; 64*T1 where that is longer
+  Duration d = std::chrono::seconds(32);  // at least 32 s on unreliable transports; 64*T1 where that is longer
   static TimerValues core() { return {}; }
   static TimerValues handset() {
     return {std::chrono::seconds(2), std::chrono::seconds(16), std::chrono::seconds(17), std::chrono::seconds(128)};
@@ -94,8 +94,8 @@ class InviteServer {
  public:
   enum class State : uint8_t { proceeding, completed, confirmed, accepted, terminated };
   InviteServer(const TimerValues& values, bool reliable) : values_(values), reliable_(reliable) {}
-  Actions start();            // delivers the INVITE
-  Actions on_request();       // the INVITE again: the latest response, if there was one
+  Actions start();       // delivers the INVITE
+  Actions on_request();  // the INVITE again: the latest response, if there was one
   Actions on_ack();
   // From the transaction user. The owner stores the response as the latest when the actions say send.
   Actions respond(int code);

@@ -76,7 +76,7 @@ std::vector<Step> take_steps(const std::vector<Line>& lines, size_t& at) {
 void read_file(const std::string& path, Library& library, std::vector<Scenario>& scenarios) {
   std::vector<Line> lines = read_lines(path);
   for (size_t at = 0; at < lines.size(); ++at) {
-    const Line line = lines[at];
+    const Line& line = lines[at];
     if (line.text.empty()) continue;
     std::string rest, name, value;
     std::string word = first_word(line.text, rest);
