@@ -159,6 +159,24 @@ inline const char* find_host_end(const char* at, const char* end) {
   return at;
 }
 
+// Is there a dot right behind another?
+inline bool has_two_dots(std::string_view text) {
+  const char *at = text.data(), *end = at + text.size();
+#if defined(__SSE2__)
+  const __m128i dot = _mm_set1_epi8('.');
+  while (end - at >= 17) {
+    __m128i here = _mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at)), dot);
+    __m128i next = _mm_cmpeq_epi8(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 1)), dot);
+    if (_mm_movemask_epi8(_mm_and_si128(here, next)) != 0) return true;
+    at += 16;
+  }
+#endif
+  for (; end - at >= 2; ++at) {
+    if (at[0] == '.' && at[1] == '.') return true;
+  }
+  return false;
+}
+
 // The first colon in [at, end), or end. For header names, which are too short for memchr to pay.
 inline const char* find_colon(const char* at, const char* end) {
 #if defined(__SSE2__)

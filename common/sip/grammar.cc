@@ -17,17 +17,13 @@ bool parse_address(int family, std::string_view text, Address& out) {
 
 const char* check_name(std::string_view host) {
   if (host.size() > 255) return "host name over 255 bytes";
-  size_t label = 0;  // where the last one begins
-  for (size_t at = 0; at < host.size(); ++at) {
-    if (host[at] != '.') continue;
-    if (at == label) return "host name with an empty label";
-    if (at + 1 < host.size()) label = at + 1;
-  }
-  std::string_view last = host.substr(label);
-  if (host.ends_with('.')) last.remove_suffix(1);
+  if (host.front() == '.' || chars::has_two_dots(host)) return "host name with an empty label";
+  std::string_view last = host.substr(0, host.ends_with('.') ? host.size() - 1 : host.size());
+  size_t dot = last.rfind('.');
+  last.remove_prefix(dot + 1);  // npos + 1 is 0
   // A last label of digits makes it an address, but for a single one: handsets put a bare number in the host's place.
   in_addr ignored;
-  if (label != 0 && all(last, kDigit) && !parse_ipv4(host, ignored)) return "bad IPv4 address";
+  if (dot != std::string_view::npos && all(last, kDigit) && !parse_ipv4(host, ignored)) return "bad IPv4 address";
   return nullptr;
 }
 

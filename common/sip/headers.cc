@@ -15,41 +15,50 @@ absl::Status bad(const char* why) {
   return absl::InvalidArgumentError(why);
 }
 
-// Characters of an unquoted value. Between commas a ';' is one of them (uri=sip:a;lr); so is '=' anywhere (base64).
-std::string_view take_value(std::string_view& rest, char separator) {
-  size_t size = 0;
-  while (size < rest.size() && (is(rest[size], kValue) || (rest[size] == ';' && separator != ';'))) ++size;
-  std::string_view value = rest.substr(0, size);
-  rest.remove_prefix(size);
-  return value;
-}
-
 // Params::take. Inline, for checking a message is mostly this. False: nothing is left.
 inline bool take_item(std::string_view& rest, char separator, Params::Item& item) {
-  skip_space(rest);
-  if (rest.empty()) return false;
-  if (grammar::take(rest, separator)) skip_space(rest);
-  item.value = {};
-  item.has_value = false;
-  item.name = take_run(rest, kToken);
-  skip_space(rest);
+  const char *at = rest.data(), *const end = at + rest.size();
+  auto skip = [&at, end] {
+    while (at < end && is(*at, kSpace)) ++at;
+  };
+  auto text = [&at](const char* start) { return std::string_view(start, static_cast<size_t>(at - start)); };
+  item = {};
+  skip();
+  if (at < end && *at == separator) {
+    ++at;
+    skip();
+  } else if (at == end) {
+    rest = {};
+    return false;
+  }
+  const char* start = at;
+  while (at < end && is(*at, kToken)) ++at;
+  item.name = text(start);
+  skip();
   bool sound = !item.name.empty();
-  if (sound && grammar::take(rest, '=')) {
+  if (sound && at < end && *at == '=') {
+    ++at;
     item.has_value = true;
-    skip_space(rest);
-    if (!rest.empty() && rest.front() == '"') {
-      sound = take_quoted(rest, item.value);
+    skip();
+    start = at;
+    if (at < end && *at == '"') {
+      std::string_view tail(at, static_cast<size_t>(end - at));
+      sound = take_quoted(tail, item.value);
+      at = tail.data();
     } else {
-      item.value = take_value(rest, separator);
+      // Between commas a ';' belongs to the value (uri=sip:a;lr); so does '=' anywhere (base64).
+      while (at < end && (is(*at, kValue) || (*at == ';' && separator != ';'))) ++at;
+      item.value = text(start);
       sound = separator == ';' || !item.value.empty();
     }
-    skip_space(rest);
+    skip();
   }
   // A separator with nothing behind it is a malformed parameter too: it is left for the next call to find.
-  if (!sound || (!rest.empty() && rest.front() != separator)) {
-    rest = {};
+  if (!sound || (at < end && *at != separator)) {
     item = {};
+    at = end;
   }
+  rest = std::string_view(at, static_cast<size_t>(end - at));
   return true;
 }
 
