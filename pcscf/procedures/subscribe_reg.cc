@@ -110,6 +110,18 @@ void apply(Core& core, Site& site, const std::shared_ptr<Handset>& handset, cons
   if (shortened) handset->expires = std::min(handset->expires, core.clock.now() + std::chrono::seconds(*shortened));
 }
 
+// Looks once a minute whether the subscription still has a registration, so that one that ended is not kept in memory
+// until its refresh would be due, hours later.
+Task<void> wait_while_wanted(Site& site, std::shared_ptr<Handset> handset, std::string call_id, Duration left) {
+  while (left > Duration::zero()) {
+    Duration step = std::min<Duration>(left, std::chrono::minutes(1));
+    co_await site.worker.sleep(step);
+    left -= step;
+    std::lock_guard lock(handset->mutex);
+    if (!handset->registered || handset->subscription_call_id != call_id) co_return;
+  }
+}
+
 }  // namespace
 
 Task<void> subscribe_reg(Core& core, Site& site, std::shared_ptr<Handset> handset) {
@@ -122,35 +134,38 @@ Task<void> subscribe_reg(Core& core, Site& site, std::shared_ptr<Handset> handse
     handset->notify_version.reset();
   }
   for (;;) {
-    sip::ClientRequest request;
+    Duration wait = std::chrono::minutes(1);
     {
-      std::lock_guard lock(handset->mutex);
-      if (!handset->registered || handset->subscription_call_id != dialog.call_id) co_return;
-      std::optional<sip::Flow> flow = first_hop(core, *handset);
-      if (!flow) {
-        core.report("subscribe.failed", handset->impi, "", "the Service-Route leads nowhere: no address in it");
-        co_return;
+      // Request and answer end before the long wait.
+      sip::ClientRequest request;
+      {
+        std::lock_guard lock(handset->mutex);
+        if (!handset->registered || handset->subscription_call_id != dialog.call_id) co_return;
+        std::optional<sip::Flow> flow = first_hop(core, *handset);
+        if (!flow) {
+          core.report("subscribe.failed", handset->impi, "", "the Service-Route leads nowhere: no address in it");
+          co_return;
+        }
+        ++dialog.cseq;
+        request.method = sip::Method::subscribe;
+        request.branch = site.transactions.new_branch();
+        request.flow = *flow;
+        request.timers = core.settings.core_timers;
+        request.wire = subscribe(core, *handset, dialog, request.branch, *flow);
       }
-      ++dialog.cseq;
-      request.method = sip::Method::subscribe;
-      request.branch = site.transactions.new_branch();
-      request.flow = *flow;
-      request.timers = core.settings.core_timers;
-      request.wire = subscribe(core, *handset, dialog, request.branch, *flow);
+      sip::Answer answer = co_await site.transactions.request(std::move(request));
+      int code = answer.response ? answer.response->status() : 408;
+      if (code >= 300) {
+        // Without it the registration works on, but an end by the network would go unnoticed: try again, slowly.
+        core.report("subscribe.failed", handset->impi, "",
+                    absl::StrFormat("our SUBSCRIBE to its reg event was answered %d", code));
+        if (code == 481 || code == 408) dialog.to.clear();
+      } else {
+        dialog.to = sip::unfold(answer.response->header(HeaderId::to));
+        wait = refresh_after(sip::parse_seconds(answer.response->header(HeaderId::expires)).value_or(3761));
+      }
     }
-    sip::Answer answer = co_await site.transactions.request(std::move(request));
-    int code = answer.response ? answer.response->status() : 408;
-    if (code >= 300) {
-      core.report("subscribe.failed", handset->impi, "",
-                  absl::StrFormat("our SUBSCRIBE to its reg event was answered %d", code));
-      if (code == 481 || code == 408) dialog.to.clear();
-      // Without it the registration works on, but an end by the network would go unnoticed: try again, slowly.
-      co_await site.worker.sleep(std::chrono::minutes(1));
-      continue;
-    }
-    dialog.to = sip::unfold(answer.response->header(HeaderId::to));
-    uint32_t granted = sip::parse_seconds(answer.response->header(HeaderId::expires)).value_or(3761);
-    co_await site.worker.sleep(refresh_after(granted));
+    co_await wait_while_wanted(site, handset, dialog.call_id, wait);
   }
 }
 
