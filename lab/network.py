@@ -199,12 +199,15 @@ class Host:
 
 def parse_states(text):
     """Security associations from the output of `ip xfrm state`, `ip -s xfrm state` or `ip xfrm monitor`."""
-    found, lines = [], text.splitlines()
+    found, lines, ours = [], text.splitlines(), False
     for number, line in enumerate(lines):
         match = re.match(r"(?:Updated )?src (\S+) dst (\S+)\s*$", line)
         if match and number + 1 < len(lines) and "proto esp" in lines[number + 1]:
             found.append({"source": match[1], "destination": match[2], "packets": 0, "bytes": 0})
-        if not found:
+            ours = True
+        elif re.match(r"\S", line):
+            ours = False  # "Deleted src ...", an expiry: the lines below it are not of the one before
+        if not found or not ours:
             continue
         sa = found[-1]
         if match := re.match(r"\s+proto esp spi (0x[0-9a-f]+)\S* reqid (\d+)", line):

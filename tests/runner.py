@@ -197,7 +197,7 @@ def run_in_esp_kernel(files, report):
     the host accepts), so there a file that fails is run once more in a fresh kernel, and both runs are shown. A defect
     of ours fails again."""
     status = subprocess.run([ROOT / "lab/esp-kernel", "--status"], capture_output=True, text=True).stdout
-    emulated = "user-mode" in status
+    emulated = status.startswith("uml")
     again = []
     for result in run_inside(files):
         if result.failed and emulated:
