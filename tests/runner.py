@@ -193,9 +193,9 @@ def run_inside(files):
 
 
 def run_in_esp_kernel(files, report):
-    """User-mode Linux spoils a computation now and then (seen: a right ICV called wrong inside, which the same tshark on
-    the host accepts), so there a file that fails is run once more in a fresh kernel, and both runs are shown. A defect
-    of ours fails again."""
+    """User-mode Linux on a busy machine stalls for long moments (seen once: a replay counter of 1 in a test that passes
+    otherwise), so there a file that fails is run once more in a fresh kernel, and both runs are shown. A defect of ours
+    fails again."""
     status = subprocess.run([ROOT / "lab/esp-kernel", "--status"], capture_output=True, text=True).stdout
     emulated = status.startswith("uml")
     again = []
