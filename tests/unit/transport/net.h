@@ -125,7 +125,8 @@ class Peer {
   void open(const Endpoint& at, int type) {
     fd = ::socket(at.address.is_v6() ? AF_INET6 : AF_INET, type | SOCK_CLOEXEC, 0);
     int on = 1;
-    ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    // Not for datagrams: the system would give one port to two of them.
+    if (type == SOCK_STREAM) ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     sockaddr_storage address;
     socklen_t size = fill(at, address);
     EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&address), size), 0) << at.text() << std::strerror(errno);

@@ -60,7 +60,10 @@ TEST(Stack, when_peers_ask_over_udp_and_tcp_then_all_are_answered_and_stopping_l
       std::string text = options(std::to_string(++id));
       peer.write(text.replace(text.find("h;branch"), 1, "h;rport"));
     }
-    for (Peer& peer : peers) ASSERT_TRUE(answered(peer, static_cast<size_t>(round))) << peer.text;
+    for (size_t i = 0; i < peers.size(); ++i) {
+      ASSERT_TRUE(answered(peers[i], static_cast<size_t>(round)))
+          << "round " << round << ", " << (i % 2 == 0 ? "TCP" : "UDP") << " peer " << i << ": " << peers[i].text;
+    }
   }
   daemon.pool.stop();
   uint64_t requests = 0;
