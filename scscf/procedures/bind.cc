@@ -13,15 +13,6 @@ namespace {
 
 using sip::HeaderId;
 
-// Two contacts are the same binding by instance (and reg-id) where both have one, else by URI (RFC 5626 section 6,
-// RFC 3261 section 10.3).
-bool same_binding(const Binding& binding, const RequestedContact& contact) {
-  if (!binding.instance.empty() && !contact.instance.empty()) {
-    return binding.instance == contact.instance && binding.reg_id == contact.reg_id;
-  }
-  return sip::uris_equal(binding.uri, contact.uri);
-}
-
 // RFC 3261 section 10.3 step 7: the same Call-ID must come with a higher CSeq.
 bool out_of_order(const Registration& registration, const RegisterRequest& request) {
   for (const Binding& binding : registration.bindings) {

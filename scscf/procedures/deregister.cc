@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
-#include "common/sip/uri.h"
 #include "scscf/procedures/bind.h"
 #include "scscf/procedures/challenge.h"
 #include "scscf/procedures/notify_reg.h"
@@ -47,12 +46,8 @@ Task<void> tell_hss(Core& core, Site& site, std::string impi, Ended ended, cx::S
 
 bool leaves(const Binding& binding, const RegisterRequest& request) {
   if (request.star) return true;
-  return std::any_of(request.contacts.begin(), request.contacts.end(), [&](const RequestedContact& contact) {
-    if (!binding.instance.empty() && !contact.instance.empty()) {
-      return binding.instance == contact.instance && binding.reg_id == contact.reg_id;
-    }
-    return sip::uris_equal(binding.uri, contact.uri);
-  });
+  return std::any_of(request.contacts.begin(), request.contacts.end(),
+                     [&](const RequestedContact& contact) { return same_binding(binding, contact); });
 }
 
 }  // namespace

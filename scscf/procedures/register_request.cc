@@ -87,6 +87,13 @@ bool RegisterRequest::deregisters() const {
                                                    [](const RequestedContact& c) { return c.expires == 0; }));
 }
 
+bool same_binding(const Binding& binding, const RequestedContact& contact) {
+  if (!binding.instance.empty() && !contact.instance.empty()) {
+    return binding.instance == contact.instance && binding.reg_id == contact.reg_id;
+  }
+  return sip::uris_equal(binding.uri, contact.uri);
+}
+
 std::variant<RegisterRequest, Outcome> read_register(const sip::Message& message, const Settings& settings) {
   RegisterRequest out;
   auto to = sip::NameAddr::parse(message.header(HeaderId::to));
