@@ -91,7 +91,7 @@ def _whole(pieces):
 
 
 _crypto = ctypes.CDLL(ctypes.util.find_library("crypto") or "libcrypto.so.3")
-for _name in ("EVP_CIPHER_CTX_new", "EVP_aes_128_gcm", "EVP_aes_128_ecb"):
+for _name in ("EVP_CIPHER_CTX_new", "EVP_aes_128_gcm"):
     getattr(_crypto, _name).restype = ctypes.c_void_p
 _crypto.EVP_CIPHER_CTX_free.argtypes = [ctypes.c_void_p]
 _crypto.EVP_EncryptInit_ex.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_char_p] * 2
@@ -114,18 +114,6 @@ def gmac(key, nonce, data):
     finally:
         _crypto.EVP_CIPHER_CTX_free(context)
     return tag.raw
-
-
-def aes_block(key, block):
-    """One block of AES-128, enciphered."""
-    context, length = _crypto.EVP_CIPHER_CTX_new(), ctypes.c_int()
-    out = ctypes.create_string_buffer(32)
-    try:
-        assert _crypto.EVP_EncryptInit_ex(context, _crypto.EVP_aes_128_ecb(), None, key, None) == 1
-        assert _crypto.EVP_EncryptUpdate(context, out, ctypes.byref(length), block, len(block)) == 1
-    finally:
-        _crypto.EVP_CIPHER_CTX_free(context)
-    return out.raw[:16]
 
 
 def gmac_is_right(packet, key):
