@@ -37,6 +37,12 @@ std::string_view state_text(HandsetState state) {
   return "unknown";
 }
 
+void Handset::enter(HandsetState next, WallTime at, std::string because) {
+  state = next;
+  since = at;
+  why = std::move(because);
+}
+
 SaEntry* Handset::find_set(uint64_t id) {
   for (SaEntry& entry : sets) {
     if (entry.id == id) return &entry;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "common/runtime/alarm.h"
 #include "common/runtime/clock.h"
 #include "common/sip/transport.h"
 #include "pcscf/ipsec/sa.h"
@@ -66,10 +67,12 @@ struct Handset {
   std::vector<std::string> service_route;
   TimePoint expires;
   WallTime expires_wall;
-  sip::Flow unprotected;      // how it came, where there is no IPsec
-  TimePoint reachable_until;  // without IPsec: the last NOTIFY still goes out after the end
+  sip::Flow unprotected;               // how it came, where there is no IPsec
+  TimePoint reachable_until;           // without IPsec: the last NOTIFY still goes out after the end
+  std::optional<TimePoint> answer_by;  // without IPsec: the end of its challenge
   std::vector<SaEntry> sets;
   uint64_t outbound = 0;  // the set for our requests; 0: unprotected
+  Alarm alarm;            // for the earliest deadline of all this: see watch_deadlines
   // Our subscription to its reg event.
   std::string subscription_call_id, subscription_tag;
   uint32_t notify_cseq = 0;
@@ -81,6 +84,7 @@ struct Handset {
   bool nat = false;
   TimePoint touched;
 
+  void enter(HandsetState next, WallTime at, std::string because);
   SaEntry* find_set(uint64_t id);
   const SaEntry* outbound_set() const;
 };

@@ -36,25 +36,19 @@ std::string unanswered_because(const SaEntry& entry, const std::vector<ipsec::Ke
          "not pass between it and us";
 }
 
-Task<void> deadline_passed(Core& core, Site& site, std::shared_ptr<Handset> handset, uint64_t id);
-
-void watch(Core& core, Site& site, const std::shared_ptr<Handset>& handset, uint64_t id, Duration in) {
-  site.worker.timers().after(
-      in, [&core, &site, handset, id] { site.worker.spawn(deadline_passed(core, site, handset, id)); });
+void run_out(Handset& locked, WallTime now) {
+  locked.registered = false;
+  locked.enter(HandsetState::expired, now, "the registration ran out without a refresh");
 }
 
-Task<void> deadline_passed(Core& core, Site& site, std::shared_ptr<Handset> handset, uint64_t id) {
+// A set whose time is over.
+Task<void> end_set(Core& core, Site& site, std::shared_ptr<Handset> handset, uint64_t id) {
   std::optional<SaEntry> over;
   bool superseded = false;
   {
     std::lock_guard lock(handset->mutex);
     SaEntry* entry = handset->find_set(id);
-    if (!entry) co_return;
-    Duration left = entry->deadline - core.clock.now();
-    if (left > Duration::zero()) {
-      watch(core, site, handset, id, left);
-      co_return;
-    }
+    if (!entry || entry->deadline > core.clock.now()) co_return;
     over = *entry;
     superseded = handset->registered;
   }
@@ -64,9 +58,7 @@ Task<void> deadline_passed(Core& core, Site& site, std::shared_ptr<Handset> hand
     {
       std::lock_guard lock(handset->mutex);
       if (!superseded && handset->state == HandsetState::challenged) {
-        handset->state = HandsetState::challenge_unanswered;
-        handset->since = core.clock.wall();
-        handset->why = why;
+        handset->enter(HandsetState::challenge_unanswered, core.clock.wall(), why);
       }
     }
     core.report("register.unanswered", handset->impi, "", why);
@@ -75,14 +67,42 @@ Task<void> deadline_passed(Core& core, Site& site, std::shared_ptr<Handset> hand
     // A newer set that the handset has not used yet takes over (TS 33.203 section 7.4.1.2).
     bool last = std::none_of(handset->sets.begin(), handset->sets.end(),
                              [id](const SaEntry& other) { return other.id != id && other.state == SetState::valid; });
-    if (last && handset->outbound == id && handset->registered) {
-      handset->registered = false;
-      handset->state = HandsetState::expired;
-      handset->since = core.clock.wall();
-      handset->why = "the registration ran out without a refresh";
-    }
+    if (last && handset->outbound == id && handset->registered) run_out(*handset, core.clock.wall());
   }
   co_await drop_set(core, site, handset, id, "its time was over");
+}
+
+// Without security associations the contact's own time counts, and the wait for an answer to the 401.
+std::optional<TimePoint> unprotected_end(const Core& core, const Handset& locked) {
+  if (!locked.registered || !locked.sets.empty()) return std::nullopt;
+  return locked.expires + core.settings.expiry_margin;
+}
+
+void end_unprotected(Core& core, Handset& locked) {
+  TimePoint now = core.clock.now();
+  if (locked.answer_by && *locked.answer_by <= now) {
+    locked.answer_by.reset();
+    if (locked.state == HandsetState::challenged) {
+      locked.enter(HandsetState::challenge_unanswered, core.clock.wall(),
+                   "no right answer to the 401 came: the SIM's K or OPc differs from the HSS's, or the 401 was lost");
+    }
+  }
+  std::optional<TimePoint> end = unprotected_end(core, locked);
+  if (end && *end <= now) run_out(locked, core.clock.wall());
+}
+
+Task<void> deadlines_passed(Core& core, Site& site, std::shared_ptr<Handset> handset) {
+  std::vector<uint64_t> over;
+  {
+    std::lock_guard lock(handset->mutex);
+    handset->alarm.rang();
+    end_unprotected(core, *handset);
+    for (const SaEntry& entry : handset->sets) {
+      if (entry.deadline <= core.clock.now()) over.push_back(entry.id);
+    }
+  }
+  for (uint64_t id : over) co_await end_set(core, site, handset, id);
+  watch_deadlines(core, site, handset);
 }
 
 // Ports and SPIs that would be ambiguous next to a living set (TS 33.203 section 7.1). Sets of the same handset that
@@ -136,6 +156,17 @@ std::optional<ipsec::Port> free_client_port(Core& core, const asio::ip::address&
 
 }  // namespace
 
+void watch_deadlines(Core& core, Site& site, const std::shared_ptr<Handset>& handset) {
+  std::lock_guard lock(handset->mutex);
+  std::optional<TimePoint> earliest = unprotected_end(core, *handset);
+  auto wait_for = [&earliest](TimePoint at) { earliest = std::min(earliest.value_or(at), at); };
+  if (handset->answer_by) wait_for(*handset->answer_by);
+  for (const SaEntry& entry : handset->sets) wait_for(entry.deadline);
+  if (!earliest) return handset->alarm.cancel();
+  handset->alarm.by(site.worker, *earliest,
+                    [&core, &site, handset] { site.worker.spawn(deadlines_passed(core, site, handset)); });
+}
+
 Task<absl::StatusOr<SaEntry>> create_set(Core& core, Site& site, std::shared_ptr<Handset> handset, NewSet wanted) {
   Clash clash = find_clash(core, handset, wanted);
   if (!clash.status.ok()) co_return clash.status;
@@ -183,7 +214,7 @@ Task<absl::StatusOr<SaEntry>> create_set(Core& core, Site& site, std::shared_ptr
     std::lock_guard lock(handset->mutex);
     handset->sets.push_back(entry);
   }
-  watch(core, site, handset, entry.id, core.settings.await_auth);
+  watch_deadlines(core, site, handset);
   core.report("sa.installed", handset->impi, "",
               absl::StrFormat("%s: %s port %d <-> port %d and port %d <-> port %d", ipsec::text(entry.set.algorithms),
                               handset->address.to_string(), entry.set.uc.value, entry.set.ps.value, entry.set.us.value,
@@ -218,7 +249,7 @@ Task<void> confirm_set(Core& core, Site& site, std::shared_ptr<Handset> handset,
     }
   }
   if (!found) co_return;
-  watch(core, site, handset, id, lifetime);
+  watch_deadlines(core, site, handset);
   absl::Status extended = co_await core.kernel.set_lifetime(site.worker, set, lifetime + backstop);
   if (!extended.ok()) {
     LW_LOG(warn, "the kernel keeps the old lifetime of the security associations of %s: %s", handset->impi,
@@ -250,7 +281,7 @@ void retire_set(Core& core, Site& site, const std::shared_ptr<Handset>& handset,
     entry->deadline = std::min(entry->deadline, core.clock.now() + in);
     entry->expires = std::min(entry->expires, core.clock.wall() + std::chrono::duration_cast<WallTime::duration>(in));
   }
-  watch(core, site, handset, id, in);
+  watch_deadlines(core, site, handset);
 }
 
 Task<void> drop_set(Core& core, Site& site, std::shared_ptr<Handset> handset, uint64_t id, std::string why) {
@@ -277,6 +308,7 @@ Task<void> drop_set(Core& core, Site& site, std::shared_ptr<Handset> handset, ui
     LW_LOG(warn, "security associations of %s were not removed from the kernel: %s", handset->impi,
            std::string(removed.message()));
   }
+  watch_deadlines(core, site, handset);
   core.report("sa.removed", handset->impi, "", absl::StrFormat("%s set: %s", state_text(gone->state), why));
 }
 

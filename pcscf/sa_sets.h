@@ -23,6 +23,10 @@ struct NewSet {
 // ResourceExhausted: no free client port or SPI; AlreadyExists: the handset's ports or SPIs are those of a living set.
 Task<absl::StatusOr<SaEntry>> create_set(Core& core, Site& site, std::shared_ptr<Handset> handset, NewSet wanted);
 
+// Sets the handset's alarm for the earliest of its deadlines: those of its sets; without sets that of its contact, and
+// that of an answer to a 401 (Handset::answer_by). Call after a change of these.
+void watch_deadlines(Core& core, Site& site, const std::shared_ptr<Handset>& handset);
+
 // The 200 came: the set is valid for the registration's time and the margin; never shortened by a refresh. Sets that
 // nobody uses any more are retired or dropped: made over nothing, all others; made over one, all but that one.
 Task<void> confirm_set(Core& core, Site& site, std::shared_ptr<Handset> handset, uint64_t id, Duration expires);

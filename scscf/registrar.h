@@ -20,6 +20,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "common/aka/digest.h"
 #include "common/reginfo/reginfo.h"
+#include "common/runtime/alarm.h"
 #include "common/runtime/clock.h"
 #include "common/runtime/secret.h"
 #include "scscf/user_profile.h"
@@ -65,7 +66,7 @@ struct Registration {
 
 // An outstanding challenge (reg-await-auth).
 struct Challenge {
-  uint64_t serial = 0;        // tells a timer whether it is still the same challenge
+  TimePoint deadline;
   std::string call_id, impu;  // impu: canonical
   std::string impu_uri;
   std::string nonce;
@@ -88,6 +89,7 @@ struct User {
   std::string why;  // in plain words
   std::string last_impu, last_contact, last_user_agent, last_path;
   TimePoint touched;
+  Alarm alarm;  // see procedures/deadlines.h
 
   Registration* registration_of(std::string_view canonical_impu);
   bool registered() const { return !registrations.empty(); }
@@ -118,7 +120,6 @@ class Registrar {
   };
   Counts counts();
   std::string next_contact_id() { return "c" + std::to_string(++last_contact_); }
-  uint64_t next_serial() { return ++last_serial_; }
   const Clock& clock() const { return clock_; }
 
  private:
@@ -139,7 +140,7 @@ class Registrar {
   std::array<Shard, shard_count> shards_;
   std::array<IndexShard, shard_count> index_;
   std::atomic<size_t> users_{0};
-  std::atomic<uint64_t> last_contact_{0}, last_serial_{0};
+  std::atomic<uint64_t> last_contact_{0};
 };
 
 // The identities of the profile as the registrar keeps them.

@@ -215,7 +215,7 @@ std::optional<uint64_t> DiameterCore::send(Request request) {
   uint64_t id = ++s.last_id;
   s.queue.push_back(State::SendRequest{id, std::move(request.message), request.retransmitted, request.deadline});
   s.pending.emplace(id, State::Pending{std::move(request.peer), request.deadline, std::move(request.on_reply)});
-  if (s.queue.size() == 1) s.wake.notify_one();
+  if (s.sender_waits) s.wake.notify_one();
   return id;
 }
 
@@ -229,7 +229,7 @@ void DiameterCore::answer(uint64_t incoming, std::vector<diameter::Avp> avps) {
   // Not bounded by queue_limit: there are at most held_limit requests to answer.
   if (s.stopping || s.ended || !s.held.contains(incoming)) return;
   s.queue.push_back(State::SendAnswer{incoming, std::move(avps)});
-  if (s.queue.size() == 1) s.wake.notify_one();
+  if (s.sender_waits) s.wake.notify_one();
 }
 
 std::string DiameterCore::new_session_id() {
@@ -280,7 +280,9 @@ void DiameterCore::State::run_sender() {
   TimePoint next_tick{};
   std::unique_lock lock(mutex);
   while (!stopping && !ended) {
+    sender_waits = true;
     wake.wait_for(lock, tick, [this] { return stopping || !queue.empty(); });
+    sender_waits = false;
     if (stopping || ended) break;
     TimePoint now = std::chrono::steady_clock::now();
     if (now >= next_tick) {

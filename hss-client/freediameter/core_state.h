@@ -57,6 +57,7 @@ struct DiameterCore::State {
   bool stopping = false;  // we end it
   bool ended = false;     // freeDiameter has ended
   bool sender_ended = false;
+  bool sender_waits = false;  // only then it must be woken
 
   // freeDiameter's thread of that name, once it has passed a message on.
   std::atomic<pthread_t> routing_in{};

@@ -10,6 +10,7 @@
 #include "pcscf/header_policy.h"
 #include "pcscf/procedures/security_agreement.h"
 #include "pcscf/procedures/subscribe_reg.h"
+#include "pcscf/sa_sets.h"
 
 namespace lapwing::pcscf {
 namespace {
@@ -159,19 +160,12 @@ void note_arrival(const Core& core, const sip::ServerTransaction& transaction, c
 }
 
 // Without security associations nothing else tells that the answer does not come.
-void watch_unprotected_challenge(const Core& core, Site& site, const std::shared_ptr<Handset>& handset) {
-  WallTime since;
+void watch_unprotected_challenge(Core& core, Site& site, const std::shared_ptr<Handset>& handset) {
   {
     std::lock_guard lock(handset->mutex);
-    since = handset->since;
+    handset->answer_by = core.clock.now() + core.settings.await_auth;
   }
-  site.worker.timers().after(core.settings.await_auth, [&core, handset, since] {
-    std::lock_guard lock(handset->mutex);
-    if (handset->state != HandsetState::challenged || handset->since != since) return;
-    handset->state = HandsetState::challenge_unanswered;
-    handset->since = core.clock.wall();
-    handset->why = "no right answer to the 401 came: the SIM's K or OPc differs from the HSS's, or the 401 was lost";
-  });
+  watch_deadlines(core, site, handset);
 }
 
 // Section 5.2.2.2, SM4 to SM6 of TS 33.203: keys out, security associations in, Security-Server along.
@@ -252,6 +246,7 @@ bool keep_binding(const Core& core, const TransactionPtr& transaction, const Att
   Handset& handset = *attempt.handset;
   bool first = !handset.registered;
   handset.registered = true;
+  handset.answer_by.reset();
   handset.contact = attempt.contact;
   handset.impu = attempt.impu;
   handset.impus = uris_of(response, HeaderId::p_associated_uri);
@@ -266,16 +261,6 @@ bool keep_binding(const Core& core, const TransactionPtr& transaction, const Att
   handset.state = HandsetState::registered;
   handset.why.clear();
   return first;
-}
-
-Task<void> watch_binding(Core& core, Site& site, std::shared_ptr<Handset> handset, Duration in) {
-  co_await site.worker.sleep(in);
-  std::lock_guard lock(handset->mutex);
-  if (!handset->registered || handset->expires > core.clock.now()) co_return;
-  handset->registered = false;
-  handset->state = HandsetState::expired;
-  handset->since = core.clock.wall();
-  handset->why = "the registration ran out without a refresh";
 }
 
 Task<void> registered(Core& core, Site& site, TransactionPtr transaction, Attempt attempt,
@@ -308,7 +293,7 @@ Task<void> registered(Core& core, Site& site, TransactionPtr transaction, Attemp
     uint64_t id = attempt.carrier->entry.id;
     co_await confirm_set(core, site, attempt.handset, id, lasts);
   } else {
-    site.worker.spawn(watch_binding(core, site, attempt.handset, lasts + core.settings.expiry_margin));
+    watch_deadlines(core, site, attempt.handset);
   }
   // A handset that began without protection may have done so because the S-CSCF forgot it, and our subscription with
   // it.

@@ -5,7 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "common/sip/headers.h"
 #include "scscf/procedures/challenge.h"
-#include "scscf/procedures/deregister.h"
+#include "scscf/procedures/deadlines.h"
 #include "scscf/procedures/notify_reg.h"
 
 namespace lapwing::scscf {
@@ -189,20 +189,12 @@ Task<Outcome> bind(Core& core, Site& site, RegisterRequest request, bool authent
     now = *registration;
   });
   core.registrar.reindex(request.impi, before, after);
-  // Each contact has its own end.
-  for (const RequestedContact& contact : request.contacts) {
-    if (contact.expires > 0) watch_expiry(core, site, request.impi, std::chrono::seconds(contact.expires));
-  }
+  watch_deadlines(core, site, request.impi);
   core.report(known ? "register.refreshed" : "register.accepted", request.impi, request.impu_uri,
               absl::StrFormat("registered %s for %d s", request.contact_text(), seconds_of(longest_left(core, now))));
   Outcome ok = registered_response(core, request, now);
   ok.then = [&core, set = now.set, replaced] { notify_watchers(core, set, replaced); };
   co_return ok;
-}
-
-void watch_expiry(Core& core, Site& site, const std::string& impi, Duration in) {
-  site.worker.timers().after(in + std::chrono::milliseconds(1),
-                             [&core, &site, impi] { site.worker.spawn(expire(core, site, impi)); });
 }
 
 }  // namespace lapwing::scscf

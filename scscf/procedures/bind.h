@@ -12,7 +12,4 @@ Task<Outcome> bind(Core& core, Site& site, RegisterRequest request, bool authent
 // The 200 for the identity: Path, all contacts with their expiry, Service-Route, P-Associated-URI, P-Charging-Vector.
 Outcome registered_response(Core& core, const RegisterRequest& request, const Registration& registration);
 
-// Ends the registration of the user's expired contacts when their time comes; re-arms itself on a refresh.
-void watch_expiry(Core& core, Site& site, const std::string& impi, Duration in);
-
 }  // namespace lapwing::scscf

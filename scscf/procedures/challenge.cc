@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "common/runtime/ids.h"
 #include "common/sip/headers.h"
+#include "scscf/procedures/deadlines.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -34,35 +35,6 @@ std::string www_authenticate(const Settings& settings, const std::string& nonce,
                                       sip::quote(nonce));
   if (!settings.qop.empty()) value += ",qop=" + sip::quote(settings.qop);
   return value + absl::StrFormat(",ik=\"%s\",ck=\"%s\"", hex(vector.integrity_key), hex(vector.confidentiality_key));
-}
-
-// reg-await-auth: nobody answered in time.
-Task<void> challenge_expired(Core& core, Site& site, std::string impi, uint64_t serial) {
-  auto turn = co_await core.turns.take(site.worker, impi);
-  std::optional<Challenge> gone;
-  std::string impu;
-  core.registrar.with_existing(impi, [&](User& user) {
-    if (!user.challenge || user.challenge->serial != serial) return;
-    gone = std::move(user.challenge);
-    user.challenge.reset();
-    impu = gone->impu_uri;
-    if (user.registered()) return;
-    user.state = UserState::challenge_unanswered;
-    user.since = core.clock.wall();
-    user.why =
-        "the 401 was sent and no answer came: most likely the SIM's K or OPc differs from the HSS's (OP given for "
-        "OPc?), "
-        "else the handset could not use the security associations, or the 401 did not reach it";
-  });
-  if (!gone) co_return;
-  core.report("register.unanswered", impi, impu, "no answer to the challenge came in time");
-  co_await clear_pending(core, site, impi, impu, gone->hss_host, cx::ServerAssignmentType::authentication_timeout);
-}
-
-void await_answer(Core& core, Site& site, const std::string& impi, uint64_t serial) {
-  site.worker.timers().after(core.settings.await_auth, [&core, &site, impi, serial] {
-    site.worker.spawn(challenge_expired(core, site, impi, serial));
-  });
 }
 
 }  // namespace
@@ -108,7 +80,7 @@ Task<Outcome> challenge(Core& core, Site& site, RegisterRequest request, std::op
   if (!vector) co_return Outcome{.code = 480, .why = "MAR: the HSS gave no usable Digest-AKAv1-MD5 vector"};
 
   Challenge pending;
-  pending.serial = core.registrar.next_serial();
+  pending.deadline = core.clock.now() + core.settings.await_auth;
   pending.call_id = request.call_id;
   pending.impu = request.impu;
   pending.impu_uri = request.impu_uri;
@@ -123,7 +95,6 @@ Task<Outcome> challenge(Core& core, Site& site, RegisterRequest request, std::op
   Outcome unauthorized{.code = 401, .why = failed ? "challenged again after a synchronisation failure" : "challenged"};
   unauthorized.headers.emplace_back(HeaderId::www_authenticate,
                                     www_authenticate(core.settings, pending.nonce, *vector));
-  uint64_t serial = pending.serial;
   bool remembered = core.registrar.with(request.impi, [&](User& user) {
     user.challenge = std::move(pending);
     user.last_impu = request.impu;
@@ -136,8 +107,30 @@ Task<Outcome> challenge(Core& core, Site& site, RegisterRequest request, std::op
     user.why = "waiting for the handset's answer to the 401";
   });
   if (!remembered) co_return Outcome{.code = 503, .why = "as many users as this S-CSCF can remember"};
-  await_answer(core, site, request.impi, serial);
+  watch_deadlines(core, site, request.impi);
   co_return unauthorized;
+}
+
+Task<void> challenge_unanswered(Core& core, Site& site, std::string impi) {
+  auto turn = co_await core.turns.take(site.worker, impi);
+  if (!turn) co_return;  // the alarm is set again
+  std::optional<Challenge> gone;
+  core.registrar.with_existing(impi, [&](User& user) {
+    if (!user.challenge || user.challenge->deadline > core.clock.now()) return;
+    gone = std::move(user.challenge);
+    user.challenge.reset();
+    if (user.registered()) return;
+    user.state = UserState::challenge_unanswered;
+    user.since = core.clock.wall();
+    user.why =
+        "the 401 was sent and no answer came: most likely the SIM's K or OPc differs from the HSS's (OP given for "
+        "OPc?), "
+        "else the handset could not use the security associations, or the 401 did not reach it";
+  });
+  if (!gone) co_return;
+  core.report("register.unanswered", impi, gone->impu_uri, "no answer to the challenge came in time");
+  co_await clear_pending(core, site, impi, gone->impu_uri, gone->hss_host,
+                         cx::ServerAssignmentType::authentication_timeout);
 }
 
 Verdict judge(const RegisterRequest& request, const Challenge& challenge, const Settings& settings) {

@@ -28,6 +28,7 @@ std::vector<Ended> take_empty(Core& core, const std::string& impi, UserState sta
       return true;
     });
     after = canonicals(user.registrations);
+    if (!user.registered() && !user.challenge) user.alarm.cancel();
     if (user.registered() || ended.empty()) return;
     user.state = state;
     user.why = why;
@@ -86,10 +87,7 @@ Task<Outcome> deregister_user(Core& core, Site& site, RegisterRequest request) {
 
 Task<void> expire(Core& core, Site& site, std::string impi) {
   auto turn = co_await core.turns.take(site.worker, impi);
-  if (!turn) {
-    watch_expiry(core, site, impi, std::chrono::seconds(1));
-    co_return;
-  }
+  if (!turn) co_return;  // the alarm is set again
   TimePoint now = core.clock.now();
   std::vector<std::pair<std::vector<Identity>, std::vector<Binding>>> changed;
   core.registrar.with_existing(impi, [&](User& user) {
