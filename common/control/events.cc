@@ -56,6 +56,19 @@ void Events::publish(Event event) {
   }
 }
 
+size_t Events::User::index_of(const std::string& impu) {
+  auto found = std::find(impus.begin(), impus.end(), impu);
+  if (found == impus.end()) found = impus.insert(found, impu);
+  return static_cast<size_t>(found - impus.begin());
+}
+
+bool Events::User::is(std::string_view identity, std::string_view name) const {
+  std::string_view impi = known_by_impi ? name : std::string_view();
+  if (same_user(identity, impi, known_by_impi ? std::string_view() : name)) return true;
+  return std::any_of(impus.begin(), impus.end(),
+                     [&](const std::string& impu) { return same_user(identity, impi, impu); });
+}
+
 void Events::keep(const Event& event) {
   const std::string& name = event.impi.empty() ? event.impu : event.impi;
   Shard& shard = shards_[std::hash<std::string>{}(name) % shard_count];
@@ -63,32 +76,50 @@ void Events::keep(const Event& event) {
   auto [found, fresh] = shard.users.try_emplace(name);
   User& user = found->second;
   if (fresh) {
+    user.known_by_impi = !event.impi.empty();
     user.place = shard.recent.insert(shard.recent.begin(), name);
   } else {
     shard.recent.splice(shard.recent.begin(), shard.recent, user.place);
   }
-  if (user.events.size() >= kept_per_user) user.events.pop_front();
-  user.events.push_back({sequence_.fetch_add(1, std::memory_order_relaxed), event});
+  if (user.events.size() >= kept_per_user) user.events.erase(user.events.begin());
+  // As many identities as events can have: those of events that went go when there are more.
+  if (user.impus.size() > kept_per_user) {
+    user.impus.clear();
+    user.events.clear();
+  }
+  std::string packed;
+  packed.reserve(event.kind.size() + 1 + event.text.size());
+  packed.append(event.kind).append(1, '\0').append(event.text);
+  user.events.push_back(
+      {sequence_.fetch_add(1, std::memory_order_relaxed), event.time, std::move(packed), user.index_of(event.impu)});
   if (shard.recent.size() > users_per_shard_) {
     shard.users.erase(shard.recent.back());
     shard.recent.pop_back();
   }
 }
 
+Event Events::unpack(const Kept& kept, const std::string& name, const User& user) {
+  size_t end_of_kind = kept.kind_and_text.find('\0');
+  return Event{.time = kept.time,
+               .kind = kept.kind_and_text.substr(0, end_of_kind),
+               .impi = user.known_by_impi ? name : std::string(),
+               .impu = user.impus[kept.impu],
+               .text = kept.kind_and_text.substr(end_of_kind + 1)};
+}
+
 std::vector<Event> Events::of(std::string_view identity) const {
-  std::vector<Kept> found;
+  std::vector<std::pair<uint64_t, Event>> found;
   for (const Shard& shard : shards_) {
     std::lock_guard lock(shard.mutex);
     for (const auto& [name, user] : shard.users) {
-      for (const Kept& kept : user.events) {
-        if (same_user(identity, kept.event.impi, kept.event.impu)) found.push_back(kept);
-      }
+      if (!user.is(identity, name)) continue;
+      for (const Kept& kept : user.events) found.emplace_back(kept.sequence, unpack(kept, name, user));
     }
   }
-  std::sort(found.begin(), found.end(), [](const Kept& a, const Kept& b) { return a.sequence < b.sequence; });
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Event> out;
   for (size_t i = found.size() > kept_per_user ? found.size() - kept_per_user : 0; i < found.size(); ++i) {
-    out.push_back(std::move(found[i].event));
+    out.push_back(std::move(found[i].second));
   }
   return out;
 }

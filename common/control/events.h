@@ -56,7 +56,8 @@ class Events {
   // Any thread. Without watchers it costs one short lock of the user's shard.
   void publish(Event event);
 
-  // The user's last events, oldest first. Looks through all users: for people, not for procedures.
+  // The user's last events, oldest first; one who is known by one of its identities has all its events. Looks through
+  // all users: for people, not for procedures.
   std::vector<Event> of(std::string_view identity) const;
 
   // One watcher's queue. Stays good when Events goes first.
@@ -89,13 +90,21 @@ class Events {
   size_t watchers() const { return watching_.load(std::memory_order_relaxed); }
 
  private:
+  // Small, since there may be a million: what the events of a user share is kept once.
   struct Kept {
     uint64_t sequence;
-    Event event;
+    WallTime time;
+    std::string kind_and_text;  // with a NUL between
+    size_t impu;                // index in User::impus
   };
   struct User {
-    std::deque<Kept> events;
+    bool known_by_impi = false;  // else by an IMPU
+    std::vector<std::string> impus;
+    std::vector<Kept> events;
     std::list<std::string>::iterator place;
+
+    size_t index_of(const std::string& impu);
+    bool is(std::string_view identity, std::string_view name) const;
   };
   struct Shard {
     mutable std::mutex mutex;
@@ -105,6 +114,7 @@ class Events {
   static constexpr size_t shard_count = 16;
 
   void keep(const Event& event);
+  static Event unpack(const Kept& kept, const std::string& name, const User& user);
   void forget_closed();  // with subscribers_mutex_
 
   const Clock& clock_;

@@ -51,6 +51,30 @@ TEST(Events, when_a_user_has_many_events_then_the_last_64_are_kept_in_order) {
   EXPECT_TRUE(events.of("b@x").empty());
 }
 
+TEST(Events, when_a_user_is_asked_for_by_number_then_events_without_it_are_there_too) {
+  ManualClock clock;
+  Events events(clock);
+  events.publish({.time = {}, .kind = "sa.installed", .impi = "a@x", .impu = {}, .text = "1"});
+  events.publish({.time = {}, .kind = "register.accepted", .impi = "a@x", .impu = "tel:+491701", .text = "2"});
+  events.publish({.time = {}, .kind = "other", .impi = "b@x", .impu = "tel:+491702", .text = "3"});
+  const auto found = events.of("+491701");
+  EXPECT_EQ(texts(found), (std::vector<std::string>{"1", "2"}));
+  EXPECT_EQ(found[0].kind, "sa.installed");
+  EXPECT_EQ(found[0].impi, "a@x");
+  EXPECT_EQ(found[0].impu, "");
+  EXPECT_EQ(found[1].impu, "tel:+491701");
+}
+
+TEST(Events, when_a_user_comes_with_ever_new_identities_then_what_is_kept_is_bounded) {
+  ManualClock clock;
+  Events events(clock);
+  for (int i = 0; i < 1000; ++i) {
+    events.publish({.time = {}, .kind = "k", .impi = "a@x", .impu = "sip:" + std::to_string(i) + "@x", .text = "t"});
+  }
+  EXPECT_LE(events.of("a@x").size(), 64U);
+  EXPECT_EQ(events.of("a@x").back().impu, "sip:999@x");
+}
+
 TEST(Events, when_there_are_too_many_users_then_those_seen_longest_ago_go) {
   ManualClock clock;
   Events events(clock, 16);  // one for each shard
