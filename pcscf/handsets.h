@@ -59,6 +59,8 @@ struct Handset {
   std::string impi;
   std::string token;  // user part of our Path and Record-Route URIs
 
+  std::atomic<uint32_t> subscribed_on = 0;  // the worker of its last SUBSCRIBE: see relay.cc
+
   std::mutex mutex;
   // The registration. Unprotected handsets: the source of their REGISTER.
   bool registered = false;

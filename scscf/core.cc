@@ -12,7 +12,7 @@ namespace {
 using sip::HeaderId;
 
 // Option tags that may stand in Require (RFC 3261 section 8.2.2.3).
-constexpr std::string_view known_options[] = {"path", "gruu", "outbound", "sec-agree"};
+constexpr std::string_view known_options[] = {"path", "sec-agree"};
 
 // Is the Request-URI our own S-CSCF name, as an I-CSCF that chose us writes it (TS 24.229 section 5.3.1.2)?
 bool names_us(const Core& core, const sip::Message& request) {
@@ -46,7 +46,22 @@ Task<void> register_entry(Core& core, Site& site, std::shared_ptr<sip::ServerTra
   }
 }
 
+// With us, or with another S-CSCF in our stead.
+bool ends_here(const sip::Message& request) {
+  if (request.method() == sip::Method::register_) return true;
+  if (request.method() != sip::Method::subscribe) return false;
+  auto event = sip::TokenParams::parse(request.header(HeaderId::event));
+  return event.ok() && event->token == "reg";
+}
+
 }  // namespace
+
+sip::TransactionLayer::Options transaction_options(const Core& core) {
+  sip::TransactionLayer::Options options;
+  options.timers_for = [&core](const sip::Flow&) { return core.settings.timers; };
+  options.ends_here = ends_here;
+  return options;
+}
 
 void reply(sip::ServerTransaction& transaction, const Outcome& outcome) {
   sip::Writer response = transaction.response(outcome.code, outcome.reason);

@@ -87,6 +87,9 @@ struct Outcome {
 // Sends the outcome as the transaction's response.
 void reply(sip::ServerTransaction& transaction, const Outcome& outcome);
 
+// How the transactions of each worker behave.
+sip::TransactionLayer::Options transaction_options(const Core& core);
+
 // The entry: takes every request that a worker's transactions deliver.
 void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction);
 

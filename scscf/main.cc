@@ -131,7 +131,7 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   for (const std::string& network : config.trusted()) trusted.push_back(*prefix_from(network));
   sip::Stack::Options options;
   options.connections_per_address = 4096;
-  options.layer.timers_for = [&core](const sip::Flow&) { return core.settings.timers; };
+  options.layer = transaction_options(core);
   sip::Stack stack(pool, options);
   for (uint32_t i = 0; i < pool.size(); ++i) core.sites.push_back({pool.at(i), stack.layer(i)});
   for (Site& site : core.sites) {

@@ -87,6 +87,7 @@ void Events::keep(const Event& event) {
     user.impus.clear();
     user.events.clear();
   }
+  if (user.events.size() == user.events.capacity()) user.events.reserve(user.events.size() + 8);
   std::string packed;
   packed.reserve(event.kind.size() + 1 + event.text.size());
   packed.append(event.kind).append(1, '\0').append(event.text);

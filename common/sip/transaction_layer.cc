@@ -56,6 +56,15 @@ Flow reply_flow(const Flow& came_by, const Via& top) {
   return flow;
 }
 
+// RFC 3261 section 8.2.2.2: From tag, Call-ID and CSeq of a request outside a dialog. Empty: inside one.
+std::string work_key(const Message& request) {
+  auto to = NameAddr::parse(request.header(HeaderId::to));
+  auto from = NameAddr::parse(request.header(HeaderId::from));
+  if (!to.ok() || !from.ok() || !to->tag().empty()) return {};
+  std::string key(request.header(HeaderId::call_id));
+  return key.append(1, '\n').append(from->tag()).append(1, '\n').append(request.header(HeaderId::cseq));
+}
+
 // Completes the top Via with received and rport. Empty: nothing to add.
 std::string completed_via(std::string_view value, const Via& top, const Flow& flow) {
   bool rport = top.params.has("rport");
@@ -122,10 +131,32 @@ void TransactionIndex::release(const std::string& key) {
   place.owners.erase(key);
 }
 
-ServerTransaction::ServerTransaction(Message request, const Flow& flow, std::shared_ptr<ServerEntry> entry)
-    : request_(std::move(request)), flow_(flow), to_tag_(random_hex(16)), entry_(std::move(entry)) {}
+bool TransactionIndex::begin_work(const std::string& key) {
+  Shard& place = shard(key);
+  std::lock_guard lock(place.mutex);
+  return place.at_work.insert(key).second;
+}
+
+void TransactionIndex::end_work(const std::string& key) {
+  Shard& place = shard(key);
+  std::lock_guard lock(place.mutex);
+  place.at_work.erase(key);
+}
+
+ServerTransaction::ServerTransaction(Message request, const Flow& flow, std::shared_ptr<ServerEntry> entry,
+                                     std::string work)
+    : request_(std::move(request)),
+      flow_(flow),
+      to_tag_(random_hex(16)),
+      entry_(std::move(entry)),
+      work_(std::move(work)) {}
+
+void ServerTransaction::end_work() {
+  if (!work_.empty() && entry_->layer) entry_->layer->index_.end_work(std::exchange(work_, {}));
+}
 
 ServerTransaction::~ServerTransaction() {
+  end_work();
   if (!entry_->final && entry_->layer) entry_->layer->end(entry_);
 }
 
@@ -136,6 +167,7 @@ Writer ServerTransaction::response(int code, std::string_view reason) const {
 void ServerTransaction::respond(int code, std::string wire) {
   if (entry_->final || !entry_->layer) return;
   entry_->final = code >= 200;
+  if (entry_->final) end_work();
   Actions actions = std::visit([code](auto& machine) { return machine.respond(code); }, entry_->machine);
   // What the machine does not send (RFC 4320) must not answer retransmissions either.
   if (std::any_of(actions.begin(), actions.end(), [](const Action& a) { return a.kind == Action::Kind::send; })) {
@@ -277,6 +309,11 @@ void TransactionLayer::begin(std::string key, Message message, const Flow& flow)
     index_.release(key);
     return refuse(message, flow, 503, "too many transactions", "5");
   }
+  std::string work = options_.ends_here(message) ? work_key(message) : std::string();
+  if (!work.empty() && !index_.begin_work(work)) {
+    index_.release(key);
+    return refuse(message, flow, 482, "the same request came by another way");
+  }
   std::string_view value = message.values(HeaderId::via).front();
   auto top = Via::parse(value);
   Flow back = reply_flow(flow, *top);
@@ -285,6 +322,7 @@ void TransactionLayer::begin(std::string key, Message message, const Flow& flow)
     std::optional<Message> completed = with_top_via(message, std::move(via), options_.limits);
     if (!completed) {
       index_.release(key);
+      if (!work.empty()) index_.end_work(work);
       return refuse(message, flow, 400, "Via leaves no room for received");
     }
     message = std::move(*completed);
@@ -300,7 +338,8 @@ void TransactionLayer::begin(std::string key, Message message, const Flow& flow)
                                                          .transaction = {},
                                                          .layer = this});
   if (message.method() == Method::invite) entry->machine = InviteServer(values, is_reliable);
-  auto transaction = std::shared_ptr<ServerTransaction>(new ServerTransaction(std::move(message), flow, entry));
+  auto transaction =
+      std::shared_ptr<ServerTransaction>(new ServerTransaction(std::move(message), flow, entry, std::move(work)));
   entry->transaction = transaction;
   servers_.emplace(std::move(key), entry);
   server_actions(entry, std::visit([](auto& machine) { return machine.start(); }, entry->machine));

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "common/runtime/one_shot.h"
 #include "common/runtime/worker.h"
 #include "common/sip/edits.h"
@@ -40,12 +41,16 @@ class TransactionIndex {
   uint32_t claim(const std::string& key, uint32_t worker);
   std::optional<uint32_t> owner(const std::string& key);
   void release(const std::string& key);
+  // Requests at work that end here, by what merged copies of one have in common. False: there is one.
+  bool begin_work(const std::string& key);
+  void end_work(const std::string& key);
   bool shared() const { return layers_.size() > 1; }
 
  private:
   struct Shard {
     std::mutex mutex;
     absl::flat_hash_map<std::string, uint32_t> owners;
+    absl::flat_hash_set<std::string> at_work;
   };
   Shard& shard(const std::string& key) { return shards_[std::hash<std::string>{}(key) % shards_.size()]; }
   std::vector<TransactionLayer*> layers_;
@@ -96,12 +101,14 @@ class ServerTransaction {
 
  private:
   friend class TransactionLayer;
-  ServerTransaction(Message request, const Flow& flow, std::shared_ptr<ServerEntry> entry);
+  ServerTransaction(Message request, const Flow& flow, std::shared_ptr<ServerEntry> entry, std::string work);
+  void end_work();
 
   Message request_;
   Flow flow_;
   std::string to_tag_;
   std::shared_ptr<ServerEntry> entry_;
+  std::string work_;  // what merged copies of it have in common; empty: it may come by several ways
 };
 
 // A request to send. The wire has our Via on top, made by TransactionLayer::via().
@@ -150,6 +157,10 @@ class TransactionLayer final : public Receiver {
     size_t max_transactions = 200'000;  // of each kind; beyond it requests get 503 with Retry-After, and ours fail
     // The timers of a server transaction, by where its request came from.
     std::function<TimerValues(const Flow&)> timers_for = [](const Flow&) { return TimerValues::core(); };
+    // Requests outside a dialog that end here and go nowhere else. While one is at work, a copy that came by another
+    // way gets 482 (RFC 3261 section 8.2.2.2). Once it is answered, one that comes again may be from a hop that lost
+    // its transactions in a restart, and is served.
+    std::function<bool(const Message&)> ends_here = [](const Message&) { return false; };
   };
   using RequestHandler = std::function<void(std::shared_ptr<ServerTransaction>)>;
   // ACK for a 2xx: no transaction of its own.

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "common/runtime/ids.h"
+#include "common/runtime/one_shot.h"
 #include "common/sip/headers.h"
 #include "common/sip/next_hop.h"
 #include "common/sip/validate.h"
@@ -109,6 +110,17 @@ void set_routes(sip::Edits& edits, const sip::Message& request, const std::vecto
   for (const std::string& hop : routes) edits.append(HeaderId::route, hop);
 }
 
+// A NOTIFY may come by another worker than the 200 to the SUBSCRIBE before it, which that worker has handed to the
+// SUBSCRIBE's own already. Waits until that one has sent it on: strict handsets want the 200 first.
+Task<void> behind_answers(Core& core, Site& site, const Handset& handset) {
+  Worker& other = core.sites[handset.subscribed_on].worker;
+  if (&other == &site.worker) co_return;
+  OneShot<bool> passed(site.worker);
+  // Twice around: the response wakes the procedure that waits for it, which then sends.
+  other.post([&other, sink = passed.sink()] { other.post([sink] { sink.set(true); }); });
+  co_await passed.wait(std::chrono::milliseconds(500));
+}
+
 void relay_answer(const TransactionPtr& transaction, const sip::Answer& answer, bool to_handset) {
   if (!answer.response) {
     // RFC 4320 section 4.1: a non-INVITE request that was not answered in time is not answered at all.
@@ -136,6 +148,7 @@ Task<void> from_handset(Core& core, Site& site, TransactionPtr transaction) {
   if (!sender) co_return transaction->reject(403, "Not Registered Here");
   if (sender->entry) transaction->reply_by(reply_flow(*sender->entry, transaction->flow()));
   if (request.method() == sip::Method::invite) co_return transaction->reject(501);
+  if (request.method() == sip::Method::subscribe) sender->handset->subscribed_on = site.worker.index();
   // The handset uses its new set for more than registering: ours go on it too from now on.
   if (sender->entry) switch_to(core, site, sender->handset, sender->entry->id);
 
@@ -185,6 +198,7 @@ Task<void> to_handset(Core& core, Site& site, TransactionPtr transaction) {
   std::shared_ptr<Handset> handset = core.handsets.by_token(routes.token);
   if (!handset) co_return transaction->reject(404, "No Such Handset");
   if (request.method() == sip::Method::invite) co_return transaction->reject(501);
+  if (request.method() == sip::Method::notify) co_await behind_answers(core, site, *handset);
 
   sip::ClientRequest forwarded;
   forwarded.method = request.method();

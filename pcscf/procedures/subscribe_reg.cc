@@ -73,6 +73,29 @@ void end_registration(Core& core, Site& site, const std::shared_ptr<Handset>& ha
   core.report("register.ended", handset->impi, "", why);
 }
 
+// The network wants the handset to authenticate again soon (TS 24.229 section 5.2.3): its security associations last no
+// longer than its contact.
+void shorten(Core& core, Site& site, const std::shared_ptr<Handset>& handset, Duration left) {
+  {
+    std::lock_guard lock(handset->mutex);
+    TimePoint end = core.clock.now() + left;
+    if (end >= handset->expires) return;
+    WallTime wall = core.clock.wall() + std::chrono::duration_cast<WallTime::duration>(left);
+    handset->expires = end;
+    handset->expires_wall = wall;
+    for (SaEntry& entry : handset->sets) {
+      if (entry.state != SetState::valid) continue;
+      entry.deadline = std::min(entry.deadline, end + core.settings.expiry_margin);
+      entry.expires =
+          std::min(entry.expires, wall + std::chrono::duration_cast<WallTime::duration>(core.settings.expiry_margin));
+    }
+  }
+  watch_deadlines(core, site, handset);
+  core.report("register.shortened", handset->impi, "",
+              absl::StrFormat("the network wants it to register again within %d s",
+                              std::chrono::duration_cast<std::chrono::seconds>(left).count()));
+}
+
 // What a reginfo document says of this handset.
 void apply(Core& core, Site& site, const std::shared_ptr<Handset>& handset, const reginfo::RegInfo& info) {
   std::vector<std::string> impus;
@@ -105,9 +128,11 @@ void apply(Core& core, Site& site, const std::shared_ptr<Handset>& handset, cons
     return;
   }
   if (impus.empty()) return;
-  std::lock_guard lock(handset->mutex);
-  handset->impus = std::move(impus);
-  if (shortened) handset->expires = std::min(handset->expires, core.clock.now() + std::chrono::seconds(*shortened));
+  {
+    std::lock_guard lock(handset->mutex);
+    handset->impus = std::move(impus);
+  }
+  if (shortened) shorten(core, site, handset, std::chrono::seconds(*shortened));
 }
 
 // Looks once a minute whether the subscription still has a registration, so that one that ended is not kept in memory

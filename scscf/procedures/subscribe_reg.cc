@@ -19,7 +19,9 @@ constexpr uint32_t longest_expires = 600'000;
 struct Watched {
   std::string canonical;
   std::vector<Identity> set;
-  std::vector<std::string> paths;  // URIs on the Path of its contacts: its P-CSCFs
+  std::vector<std::string> paths;    // URIs on the Path of its contacts: its P-CSCFs
+  std::vector<std::string> servers;  // application servers of its filter criteria
+  std::string impi;
 };
 
 // The registration that the Request-URI names.
@@ -31,6 +33,12 @@ std::optional<Watched> find_watched(Core& core, const sip::Uri& uri) {
       Registration* registration = user.registration_of(watched.canonical);
       if (!registration) return;
       watched.set = registration->set;
+      watched.impi = impi;
+      for (const ServiceProfile& profile : registration->profile->service_profiles) {
+        for (const InitialFilterCriteria& criteria : profile.criteria) {
+          watched.servers.push_back(criteria.application_server.server_name);
+        }
+      }
       for (const Binding& binding : registration->bindings) {
         for (const std::string& hop : binding.path) {
           auto parsed = sip::NameAddr::parse(hop);
@@ -43,18 +51,20 @@ std::optional<Watched> find_watched(Core& core, const sip::Uri& uri) {
   return watched;
 }
 
-// TS 24.229 section 5.4.2.1.1: the user itself, by an identity of the set that is not barred, and the P-CSCFs on its
-// Path.
+// TS 24.229 section 5.4.2.1.1: the user itself, by an identity of the set that is not barred; the P-CSCFs on its Path;
+// the application servers of its filter criteria.
 bool may_watch(const Watched& watched, std::string_view asserted) {
   auto uri = sip::Uri::parse(asserted);
   if (!uri.ok()) return false;
   std::string canonical = uri->canonical();
   bool own = std::any_of(watched.set.begin(), watched.set.end(),
                          [&](const Identity& i) { return !i.barred && i.canonical == canonical; });
-  return own || std::any_of(watched.paths.begin(), watched.paths.end(), [&](const std::string& path) {
-           auto hop = sip::Uri::parse(path);
-           return hop.ok() && hop->host == uri->host && hop->port == uri->port;
-         });
+  auto at_host_of = [&](const std::string& text) {
+    auto other = sip::Uri::parse(text);
+    return other.ok() && sip::equals_ignoring_case(other->host, uri->host) && other->port == uri->port;
+  };
+  return own || std::any_of(watched.paths.begin(), watched.paths.end(), at_host_of) ||
+         std::any_of(watched.servers.begin(), watched.servers.end(), at_host_of);
 }
 
 // Who asks: P-Asserted-Identity, which the P-CSCF has checked, else From.
@@ -196,7 +206,7 @@ Task<void> subscribe_reg(Core& core, Site& site, std::shared_ptr<sip::ServerTran
     co_return transaction->reject(503, "Too Many Subscriptions");
   }
   accept(*subscription, *transaction, expires);
-  core.report("subscribe.accepted", "", watched->canonical,
+  core.report("subscribe.accepted", watched->impi, watched->canonical,
               absl::StrFormat("%s watches the registration for %d s", watcher, expires));
   run(core, site, subscription, watched->set, expires);
 }

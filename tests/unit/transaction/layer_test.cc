@@ -46,6 +46,7 @@ struct Layers {
     for (uint32_t i = 0; i < 2; ++i) {
       TransactionLayer::Options options;
       options.max_transactions = max_transactions;
+      options.ends_here = [](const Message& request) { return request.method() == Method::register_; };
       workers.push_back(std::make_unique<Worker>(i, clock));
       layers.push_back(std::make_unique<TransactionLayer>(*workers[i], transport[i], index, std::move(options)));
       layers[i]->on_request([this, i](std::shared_ptr<ServerTransaction> transaction) {
@@ -269,6 +270,26 @@ TEST(Layer, when_the_user_says_another_way_then_all_responses_take_it) {
   net.in(message("OPTIONS", kVia));
   ASSERT_THAT(net.transport[0].sent, SizeIs(2));
   EXPECT_EQ(net.transport[0].sent[1].flow, other);
+}
+
+TEST(Layer, when_a_request_that_ends_here_comes_by_two_ways_then_the_second_gets_482) {
+  Layers net;
+  net.in(message("REGISTER", "SIP/2.0/UDP 10.0.0.9:40000;branch=z9hG4bK1"));
+  net.in(message("REGISTER", "SIP/2.0/UDP 10.0.0.9:40000;branch=z9hG4bK2"), kUdp, 1);
+  ASSERT_THAT(net.delivered, SizeIs(1));
+  ASSERT_THAT(net.transport[1].sent, SizeIs(1));
+  EXPECT_THAT(net.transport[1].sent[0].bytes, StartsWith("SIP/2.0 482 "));
+  net.in(message("REGISTER", "SIP/2.0/UDP 10.0.0.9:40000;branch=z9hG4bK3", "c2"));
+  EXPECT_THAT(net.delivered, SizeIs(2)) << "another Call-ID";
+  net.in(message("OPTIONS", "SIP/2.0/UDP 10.0.0.9:40000;branch=z9hG4bK4"));
+  net.in(message("OPTIONS", "SIP/2.0/UDP 10.0.0.9:40000;branch=z9hG4bK5"));
+  EXPECT_THAT(net.delivered, SizeIs(4)) << "a proxy may get a request by several ways";
+  net.delivered[0]->reject(401);
+  net.in(message("REGISTER", "SIP/2.0/UDP 10.0.0.9:40000;branch=z9hG4bK6"));
+  EXPECT_THAT(net.delivered, SizeIs(5)) << "answered: it may come from a hop that lost its transactions";
+  net.delivered.clear();
+  net.in(message("REGISTER", "SIP/2.0/UDP 10.0.0.9:40000;branch=z9hG4bK7"));
+  EXPECT_THAT(net.delivered, SizeIs(1)) << "let go of without an answer";
 }
 
 TEST(Layer, when_there_are_too_many_transactions_then_503_with_retry_after) {
