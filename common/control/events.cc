@@ -62,6 +62,14 @@ size_t Events::User::index_of(const std::string& impu) {
   return static_cast<size_t>(found - impus.begin());
 }
 
+std::shared_ptr<const std::string> Events::User::shared(std::string kind_and_text) const {
+  for (const Kept& kept : events) {
+    if (*kept.kind_and_text == kind_and_text) return kept.kind_and_text;
+  }
+  kind_and_text.shrink_to_fit();
+  return std::make_shared<const std::string>(std::move(kind_and_text));
+}
+
 bool Events::User::is(std::string_view identity, std::string_view name) const {
   std::string_view impi = known_by_impi ? name : std::string_view();
   if (same_user(identity, impi, known_by_impi ? std::string_view() : name)) return true;
@@ -91,8 +99,8 @@ void Events::keep(const Event& event) {
   std::string packed;
   packed.reserve(event.kind.size() + 1 + event.text.size());
   packed.append(event.kind).append(1, '\0').append(event.text);
-  user.events.push_back(
-      {sequence_.fetch_add(1, std::memory_order_relaxed), event.time, std::move(packed), user.index_of(event.impu)});
+  user.events.push_back({sequence_.fetch_add(1, std::memory_order_relaxed), event.time, user.shared(std::move(packed)),
+                         user.index_of(event.impu)});
   if (shard.recent.size() > users_per_shard_) {
     shard.users.erase(shard.recent.back());
     shard.recent.pop_back();
@@ -100,12 +108,12 @@ void Events::keep(const Event& event) {
 }
 
 Event Events::unpack(const Kept& kept, const std::string& name, const User& user) {
-  size_t end_of_kind = kept.kind_and_text.find('\0');
+  size_t end_of_kind = kept.kind_and_text->find('\0');
   return Event{.time = kept.time,
-               .kind = kept.kind_and_text.substr(0, end_of_kind),
+               .kind = kept.kind_and_text->substr(0, end_of_kind),
                .impi = user.known_by_impi ? name : std::string(),
                .impu = user.impus[kept.impu],
-               .text = kept.kind_and_text.substr(end_of_kind + 1)};
+               .text = kept.kind_and_text->substr(end_of_kind + 1)};
 }
 
 std::vector<Event> Events::of(std::string_view identity) const {

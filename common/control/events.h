@@ -90,12 +90,13 @@ class Events {
   size_t watchers() const { return watching_.load(std::memory_order_relaxed); }
 
  private:
-  // Small, since there may be a million: what the events of a user share is kept once.
+  // Small, since there may be a million: what the events of a user share is kept once, and a handset that registers
+  // every half hour says the same each time.
   struct Kept {
     uint64_t sequence;
     WallTime time;
-    std::string kind_and_text;  // with a NUL between
-    size_t impu;                // index in User::impus
+    std::shared_ptr<const std::string> kind_and_text;  // with a NUL between
+    size_t impu;                                       // index in User::impus
   };
   struct User {
     bool known_by_impi = false;  // else by an IMPU
@@ -104,6 +105,7 @@ class Events {
     std::list<std::string>::iterator place;
 
     size_t index_of(const std::string& impu);
+    std::shared_ptr<const std::string> shared(std::string kind_and_text) const;
     bool is(std::string_view identity, std::string_view name) const;
   };
   struct Shard {

@@ -64,7 +64,7 @@ class OneShot {
   Task<std::optional<T>> wait(Duration deadline) {
     State* state = state_.get();
     if (!state->value) {
-      co_await asio::async_initiate<const asio::use_awaitable_t<>, void()>(
+      co_await asio::async_initiate<const asio::use_awaitable_t<asio::io_context::executor_type>, void()>(
           [state, deadline](auto handler) {
             // Both the deadline and arrive() resume through this one callback.
             state->waiting = state->worker.timers().after(deadline, [state, handler = std::move(handler)]() mutable {
@@ -72,7 +72,7 @@ class OneShot {
               std::move(handler)();
             });
           },
-          asio::use_awaitable);
+          asio::use_awaitable_t<asio::io_context::executor_type>());
     }
     state->closed = true;
     co_return std::move(state->value);

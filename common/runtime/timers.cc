@@ -5,12 +5,18 @@
 namespace lapwing {
 
 bool Timers::before(const Entry& a, const Entry& b) {
-  return a.deadline != b.deadline ? a.deadline < b.deadline : a.id < b.id;
+  return a.deadline != b.deadline ? a.deadline < b.deadline : a.order < b.order;
+}
+
+Timers::Slot* Timers::find(Id id) {
+  auto slot = static_cast<uint32_t>(id);
+  if (slot >= slots_.size() || slots_[slot].use != id >> 32 || !slots_[slot].callback) return nullptr;
+  return &slots_[slot];
 }
 
 void Timers::place(size_t at, Entry entry) {
   heap_[at] = entry;
-  pending_.find(entry.id)->second.position = at;
+  slots_[entry.slot].position = static_cast<uint32_t>(at);
 }
 
 void Timers::sift_up(size_t at) {
@@ -37,30 +43,37 @@ void Timers::sift_down(size_t at) {
   place(at, moving);
 }
 
-void Timers::erase_at(size_t at) {
+Timers::Callback Timers::erase_at(size_t at) {
+  uint32_t slot = heap_[at].slot;
   Entry last = heap_.back();
   heap_.pop_back();
-  if (at == heap_.size()) return;
-  heap_[at] = last;
-  sift_up(at);
-  sift_down(pending_.find(last.id)->second.position);
+  if (at < heap_.size()) {
+    heap_[at] = last;
+    sift_up(at);
+    sift_down(slots_[last.slot].position);
+  }
+  free_.push_back(slot);
+  return std::exchange(slots_[slot].callback, nullptr);
 }
 
 Timers::Id Timers::after(Duration delay, Callback callback) {
-  Id id = ++last_id_;
-  heap_.push_back({clock_.now() + delay, id});
-  pending_.emplace(id, Pending{std::move(callback), heap_.size() - 1});
+  if (free_.empty()) {
+    free_.push_back(static_cast<uint32_t>(slots_.size()));
+    slots_.emplace_back();
+  }
+  uint32_t slot = free_.back();
+  free_.pop_back();
+  uint32_t use = ++slots_[slot].use;
+  slots_[slot].callback = std::move(callback);
+  heap_.push_back({clock_.now() + delay, ++created_, slot});
   sift_up(heap_.size() - 1);
-  if (heap_.front().id == id && notify_) notify_();
-  return id;
+  if (heap_.front().slot == slot && notify_) notify_();
+  return Id{use} << 32 | slot;
 }
 
 void Timers::clear() {
   // A callback may own a suspended procedure whose locals cancel timers as they go, or set new ones.
-  while (!heap_.empty()) {
-    auto dropped = std::exchange(pending_, {});
-    heap_.clear();
-  }
+  while (!heap_.empty()) erase_at(heap_.size() - 1);
 }
 
 void Timers::cancel(Id id) {
@@ -68,10 +81,8 @@ void Timers::cancel(Id id) {
 }
 
 Timers::Callback Timers::take(Id id) {
-  auto found = pending_.find(id);
-  if (found == pending_.end()) return {};
-  erase_at(found->second.position);
-  return std::move(pending_.extract(id).mapped().callback);
+  Slot* slot = find(id);
+  return slot ? erase_at(slot->position) : Callback{};
 }
 
 std::optional<TimePoint> Timers::next() const {
@@ -83,11 +94,9 @@ size_t Timers::run_due() {
   size_t ran = 0;
   TimePoint now = clock_.now();
   while (!heap_.empty() && heap_.front().deadline <= now) {
-    Id id = heap_.front().id;
-    erase_at(0);
-    auto node = pending_.extract(id);
+    Callback callback = erase_at(0);
     ++ran;
-    node.mapped().callback();
+    callback();
   }
   return ran;
 }

@@ -12,7 +12,6 @@
 #include <optional>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
 #include "common/runtime/clock.h"
 
@@ -49,23 +48,27 @@ class Timers {
  private:
   struct Entry {
     TimePoint deadline;
-    Id id;
+    uint64_t order;  // of creation
+    uint32_t slot;
+  };
+  // Where the heap's entries are found by Id, which is a slot and how often it was used.
+  struct Slot {
+    Callback callback;
+    uint32_t use = 0;
+    uint32_t position = 0;
   };
   static bool before(const Entry& a, const Entry& b);
+  Slot* find(Id id);
   void place(size_t at, Entry entry);
   void sift_up(size_t at);
   void sift_down(size_t at);
-  void erase_at(size_t at);
-
-  struct Pending {
-    Callback callback;
-    size_t position;
-  };
+  Callback erase_at(size_t at);
 
   const Clock& clock_;
   std::vector<Entry> heap_;
-  absl::flat_hash_map<Id, Pending> pending_;
-  Id last_id_ = 0;
+  std::vector<Slot> slots_;
+  std::vector<uint32_t> free_;
+  uint64_t created_ = 0;
   std::function<void()> notify_;
 };
 

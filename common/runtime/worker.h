@@ -24,7 +24,7 @@
 namespace lapwing {
 
 template <typename T>
-using Task = asio::awaitable<T>;
+using Task = asio::awaitable<T, asio::io_context::executor_type>;
 
 class Worker {
  public:

@@ -140,6 +140,7 @@ absl::StatusOr<std::unique_ptr<DiameterCore>> DiameterCore::create(const Diamete
 absl::Status DiameterCore::State::initialize(const std::vector<DiameterApplication>& applications) {
   for (const DiameterApplication& application : applications) {
     if (absl::Status status = dictionary.define(application); !status.ok()) return status;
+    is_group[application.id] = application.is_group;
     for (const DiameterApplication::Command& command : application.commands) {
       commands.push_back(command.code);
       disp_when when{};
@@ -213,8 +214,11 @@ std::optional<uint64_t> DiameterCore::send(Request request) {
   std::lock_guard lock(s.mutex);
   if (s.stopping || s.ended || s.queue.size() >= s.options.queue_limit) return std::nullopt;
   uint64_t id = ++s.last_id;
+  uint32_t end_to_end = request.message.end_to_end;
   s.queue.push_back(State::SendRequest{id, std::move(request.message), request.retransmitted, request.deadline});
-  s.pending.emplace(id, State::Pending{std::move(request.peer), request.deadline, std::move(request.on_reply)});
+  s.by_end_to_end[end_to_end] = id;
+  s.pending.emplace(
+      id, State::Pending{std::move(request.peer), request.deadline, std::move(request.on_reply), end_to_end, {}});
   if (s.sender_waits) s.wake.notify_one();
   return id;
 }

@@ -57,6 +57,7 @@ struct DiameterApplication {
   const char* name;
   std::vector<Command> commands;
   std::span<const diameter::AvpDefinition> dictionary;
+  diameter::IsGroup is_group;
 };
 
 class DiameterCore {

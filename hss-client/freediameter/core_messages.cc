@@ -78,14 +78,20 @@ std::optional<State::Pending> State::take(uint64_t id) {
   auto found = pending.find(id);
   if (found == pending.end()) return std::nullopt;
   Pending taken = std::move(found->second);
-  pending.erase(found);
+  drop(found);
   return taken;
+}
+
+void State::drop(absl::flat_hash_map<uint64_t, Pending>::iterator at) {
+  auto known = by_end_to_end.find(at->second.end_to_end);
+  if (known != by_end_to_end.end() && known->second == at->first) by_end_to_end.erase(known);
+  pending.erase(at);
 }
 
 void State::reply(uint64_t id, Reply reply) {
   std::optional<Pending> waiting = take(id);
   if (waiting) {
-    waiting->on_reply(std::move(reply));
+    if (waiting->on_reply) waiting->on_reply(std::move(reply));
     return;
   }
   std::lock_guard lock(mutex);
@@ -97,9 +103,12 @@ void State::fail_all(std::string_view why) {
   {
     std::lock_guard lock(mutex);
     failed.swap(pending);
+    by_end_to_end.clear();
     queue.clear();
   }
-  for (auto& [id, waiting] : failed) waiting.on_reply(Reply{Reply::Kind::stopped, {}, std::string(why)});
+  for (auto& [id, waiting] : failed) {
+    if (waiting.on_reply) waiting.on_reply(Reply{Reply::Kind::stopped, {}, std::string(why)});
+  }
 }
 
 void State::expire(TimePoint now) {
@@ -109,8 +118,8 @@ void State::expire(TimePoint now) {
     for (auto at = pending.begin(); at != pending.end();) {
       auto here = at++;
       if (here->second.deadline > now) continue;
-      expired.push_back(std::move(here->second));
-      pending.erase(here);
+      if (here->second.on_reply) expired.push_back(std::move(here->second));
+      drop(here);
     }
   }
   for (Pending& waiting : expired) {
@@ -312,8 +321,14 @@ void State::on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other
       NotCancelled guard;
       if (!core->options.guarded) break;
       auto* received = static_cast<fd_cnx_rcvdata*>(other);
+      if (core->take_answer({received->buffer, received->length})) break;
       std::string fault = make_safe({received->buffer, received->length}, core->rules, core->commands);
       if (!fault.empty()) LW_LOG(warn, "a malformed answer came: %s", fault);
+      break;
+    }
+    case HOOK_MESSAGE_SENT: {
+      NotCancelled guard;
+      core->message_sent(message);
       break;
     }
     case HOOK_MESSAGE_DROPPED: {
@@ -355,6 +370,51 @@ void State::on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other
     default:
       break;
   }
+}
+
+// Remembers under which hop-by-hop identifier one of our requests leaves.
+void State::message_sent(msg* message) {
+  void (*callback)(void*, msg**) = nullptr;
+  void* own = nullptr;
+  msg_hdr* header = nullptr;
+  if (fd_msg_anscb_get(message, &callback, nullptr, &own) != 0 || callback != on_answer) return;
+  if (fd_msg_hdr(message, &header) != 0) return;
+  std::lock_guard lock(mutex);
+  auto found = pending.find(id_of(own));
+  if (found != pending.end()) found->second.hop_by_hop = header->msg_hbhid;
+}
+
+// An answer to one of our requests, just received and not parsed yet: the caller has it at once instead of three
+// threads later, and freeDiameter gets an empty one, by which it lets go of the request. False: freeDiameter has it
+// whole, which is the way of what is malformed, late or an error of the protocol.
+bool State::take_answer(std::span<uint8_t> bytes) {
+  std::optional<AnswerHeader> header = answer_header(bytes);
+  if (!header || std::find(commands.begin(), commands.end(), header->command) == commands.end()) return false;
+  auto group = is_group.find(header->application);
+  if (group == is_group.end()) return false;
+  uint64_t id = 0;
+  {
+    std::lock_guard lock(mutex);
+    auto known = by_end_to_end.find(header->end_to_end);
+    if (known == by_end_to_end.end()) return false;
+    id = known->second;
+    auto found = pending.find(id);
+    if (found == pending.end() || found->second.hop_by_hop != header->hop_by_hop) return false;
+  }
+  auto parsed =
+      diameter::decode(std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()), group->second);
+  auto* answer = std::get_if<diameter::Message>(&parsed);
+  if (answer == nullptr) return false;
+  absl::AnyInvocable<void(Reply)> on_reply;
+  {
+    std::lock_guard lock(mutex);
+    auto found = pending.find(id);
+    if (found == pending.end() || !found->second.on_reply) return false;
+    on_reply = std::exchange(found->second.on_reply, nullptr);
+  }
+  blank(bytes);
+  on_reply(Reply{Reply::Kind::answer, std::move(*answer), {}});
+  return true;
 }
 
 void State::message_dropped(msg* message, const char* why) {

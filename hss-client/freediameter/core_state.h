@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <variant>
@@ -28,7 +29,9 @@ struct DiameterCore::State {
   struct Pending {
     std::string peer;
     TimePoint deadline;
-    absl::AnyInvocable<void(Reply)> on_reply;
+    absl::AnyInvocable<void(Reply)> on_reply;  // empty: it has had its answer, and freeDiameter is yet to let go of it
+    uint32_t end_to_end = 0;
+    std::optional<uint32_t> hop_by_hop = {};  // once it was sent
   };
   struct Peer {
     peer_hdr* hdr = nullptr;  // lives until freeDiameter ends
@@ -38,7 +41,8 @@ struct DiameterCore::State {
   DiameterOptions options;
   FrameworkDictionary dictionary;
   AvpRules rules = [this](uint32_t code, uint32_t vendor) { return dictionary.rule(code, vendor); };
-  std::vector<uint32_t> commands;  // of the applications; not changed after create()
+  std::vector<uint32_t> commands;                  // of the applications; not changed after create()
+  std::map<uint32_t, diameter::IsGroup> is_group;  // by application; likewise
   std::function<void()> on_death;
   absl::flat_hash_map<uint32_t, std::function<void(Incoming)>> handlers;  // not changed after start()
   std::mutex handlers_mutex;  // held while one runs, so that stop() can wait for it
@@ -50,6 +54,7 @@ struct DiameterCore::State {
   std::condition_variable wake, ended_changed;
   std::deque<std::variant<SendRequest, SendAnswer>> queue;
   absl::flat_hash_map<uint64_t, Pending> pending;
+  absl::flat_hash_map<uint32_t, uint64_t> by_end_to_end;  // the newest of pending
   absl::flat_hash_map<uint64_t, msg*> held;
   std::vector<Peer> peers;
   uint64_t last_id = 0;
@@ -75,6 +80,7 @@ struct DiameterCore::State {
 
   // The pending request of this id, taken out; empty when it was answered, forgotten or has expired.
   std::optional<Pending> take(uint64_t id);
+  void drop(absl::flat_hash_map<uint64_t, Pending>::iterator at);  // with the mutex
   void reply(uint64_t id, Reply reply);
   void fail_all(std::string_view why);
   void transmit(SendRequest job);
@@ -88,6 +94,8 @@ struct DiameterCore::State {
   static int on_request_received(msg** message, struct avp*, session*, void*, disp_action* action);
   static void on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other, fd_hook_permsgdata*, void*);
   static int choose_peer(void*, msg** message, fd_list* candidates);
+  void message_sent(msg* message);
+  bool take_answer(std::span<uint8_t> bytes);
   void message_dropped(msg* message, const char* why);
   void refused_by_routing(msg* request, const char* why, bool elsewhere);
   void answer_with(msg* request, uint32_t result, std::string_view why);

@@ -15,7 +15,8 @@ DiameterApplication cx_application() {
            {303, "3GPP/Multimedia-Auth"},
            {304, "3GPP/Registration-Termination"},
            {305, "3GPP/Push-Profile"}},
-          cx::dictionary()};
+          cx::dictionary(),
+          cx::is_group};
 }
 
 std::string error_message_of(const diameter::Message& message) {

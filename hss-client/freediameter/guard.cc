@@ -8,14 +8,15 @@ namespace lapwing {
 namespace {
 
 using Bytes = std::span<uint8_t>;
+using ReadBytes = std::span<const uint8_t>;
 
 constexpr uint32_t session_id = 263, result_code = 268, auth_session_state = 277, failed_avp = 279, error_message = 281;
 constexpr uint32_t nobodys_code = 0xfffffff0;  // an AVP that no dictionary has
 
-uint32_t read24(Bytes b, size_t at) {
+uint32_t read24(ReadBytes b, size_t at) {
   return uint32_t{b[at]} << 16 | uint32_t{b[at + 1]} << 8 | b[at + 2];
 }
-uint32_t read32(Bytes b, size_t at) {
+uint32_t read32(ReadBytes b, size_t at) {
   return uint32_t{b[at]} << 24 | read24(b, at + 1);
 }
 
@@ -176,6 +177,18 @@ void clean_session_id(Bytes avps) {
 }
 
 }  // namespace
+
+std::optional<AnswerHeader> answer_header(std::span<const uint8_t> message) {
+  constexpr uint8_t not_ours = diameter::command_flag::request | diameter::command_flag::error;
+  if (message.size() < diameter::header_size + 8 || (message[4] & not_ours) != 0) return std::nullopt;
+  return AnswerHeader{read24(message, 5), read32(message, 8), read32(message, 12), read32(message, 16)};
+}
+
+void blank(std::span<uint8_t> message) {
+  Bytes avps = message.subspan(diameter::header_size);
+  std::fill(avps.begin(), avps.end(), uint8_t{0});
+  overwrite(avps, nobodys_code, avps.size());
+}
 
 std::string make_safe(std::span<uint8_t> message, const AvpRules& rules, std::span<const uint32_t> commands) {
   // CEA, RAA, ACA, ASA, STA, DWA, DPA: freeDiameter's own, with AVPs that we have no rules for.

@@ -31,4 +31,13 @@ using AvpRules = std::function<std::optional<AvpRule>(uint32_t code, uint32_t ve
 // answer was emptied, else nothing.
 std::string make_safe(std::span<uint8_t> message, const AvpRules& rules, std::span<const uint32_t> commands);
 
+// What identifies an answer; nullopt for a request, for an answer with the E flag, and for what is too short.
+struct AnswerHeader {
+  uint32_t command, application, hop_by_hop, end_to_end;
+};
+std::optional<AnswerHeader> answer_header(std::span<const uint8_t> message);
+
+// Leaves the header, and in place of all AVPs one that says nothing and that any parser passes over.
+void blank(std::span<uint8_t> message);
+
 }  // namespace lapwing
