@@ -40,7 +40,6 @@ void Worker::arm() {
 }
 
 void Worker::run() {
-  driven_ = true;
   timers_.on_earlier([this] { arm(); });
   auto guard = asio::make_work_guard(context_);
   arm();

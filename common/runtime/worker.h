@@ -64,7 +64,6 @@ class Worker {
   asio::io_context context_;
   asio::steady_timer alarm_;
   std::optional<TimePoint> armed_;
-  bool driven_ = false;
 };
 
 // N workers and their threads.
