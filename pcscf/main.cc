@@ -21,10 +21,6 @@ sip::Endpoint endpoint(const std::string& checked) {
   return *endpoint_from(checked);
 }
 
-sip::TimerValues timers(const std::string& t1, const std::string& t2, const std::string& t4) {
-  return {duration(t1), duration(t2), duration(t4), std::max<Duration>(std::chrono::seconds(32), duration(t1) * 64)};
-}
-
 Settings settings_from(const v1::PcscfConfig& config) {
   Settings s;
   s.name = config.name();
@@ -49,8 +45,8 @@ Settings settings_from(const v1::PcscfConfig& config) {
   s.expiry_margin = duration(ipsec.expiry_margin());
   s.address_selectors = ipsec.selectors() == "address";
   const v1::Timers& t = config.timers();
-  s.core_timers = timers(t.core_t1(), t.core_t2(), t.core_t4());
-  s.handset_timers = timers(t.handset_t1(), t.handset_t2(), t.handset_t4());
+  s.core_timers = sip::TimerValues::of(duration(t.core_t1()), duration(t.core_t2()), duration(t.core_t4()));
+  s.handset_timers = sip::TimerValues::of(duration(t.handset_t1()), duration(t.handset_t2()), duration(t.handset_t4()));
   return s;
 }
 

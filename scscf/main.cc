@@ -27,11 +27,6 @@ std::string realm_of(const std::string& host) {
   return host.substr(host.find('.') + 1);
 }
 
-sip::TimerValues core_timers(const v1::Timers& t) {
-  return {duration(t.core_t1()), duration(t.core_t2()), duration(t.core_t4()),
-          std::max<Duration>(std::chrono::seconds(32), duration(t.core_t1()) * 64)};
-}
-
 Settings settings_from(const v1::ScscfConfig& config) {
   Settings s;
   s.name = config.name();
@@ -60,7 +55,8 @@ Settings settings_from(const v1::ScscfConfig& config) {
   s.accept_unprotected_aka = r.accept_unprotected_aka();
   s.keep_profile = r.keep_profile();
   s.qop = r.qop() == "none" ? "" : r.qop();
-  s.timers = core_timers(config.timers());
+  const v1::Timers& t = config.timers();
+  s.timers = sip::TimerValues::of(duration(t.core_t1()), duration(t.core_t2()), duration(t.core_t4()));
   return s;
 }
 

@@ -11,6 +11,7 @@
 // while it was being cancelled, a stray ACK, a response after the end) yields no action.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
@@ -25,9 +26,12 @@ struct TimerValues {
   Duration t2 = std::chrono::seconds(4);
   Duration t4 = std::chrono::seconds(5);
   Duration d = std::chrono::seconds(32);  // at least 32 s on unreliable transports; 64*T1 where that is longer
+  static TimerValues of(Duration t1, Duration t2, Duration t4) {
+    return {t1, t2, t4, std::max<Duration>(std::chrono::seconds(32), t1 * 64)};
+  }
   static TimerValues core() { return {}; }
   static TimerValues handset() {
-    return {std::chrono::seconds(2), std::chrono::seconds(16), std::chrono::seconds(17), std::chrono::seconds(128)};
+    return of(std::chrono::seconds(2), std::chrono::seconds(16), std::chrono::seconds(17));
   }
 };
 

@@ -220,6 +220,14 @@ TEST(InviteClientRun, when_refused_by_a_handset_then_d_is_128_s) {
   EXPECT_EQ(run.take(), "0 send, 0 deliver, 0 ack, 128 end");
 }
 
+TEST(InviteClientRun, when_64_t1_is_less_than_32_s_then_d_is_32_s) {
+  Driver<InviteClient> run(TimerValues::of(100ms, 4s, 5s), false);
+  run.input(&InviteClient::start);
+  run.input(&InviteClient::on_response, 486);
+  run.pass(200s);
+  EXPECT_EQ(run.take(), "0 send, 0 deliver, 0 ack, 32 end");
+}
+
 TEST(InviteClientRun, when_accepted_over_a_reliable_transport_then_m_still_waits_for_forks) {
   Driver<InviteClient> run(TimerValues::core(), true);
   run.input(&InviteClient::start);
