@@ -101,13 +101,6 @@ int failed(const absl::Status& status) {
   return 1;
 }
 
-void sweep(Core& core, Worker& worker) {
-  worker.timers().after(std::chrono::minutes(1), [&core, &worker] {
-    core.handsets.sweep();
-    sweep(core, worker);
-  });
-}
-
 int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
   SystemClock clock;
   uint32_t count = config.workers() != 0 ? config.workers() : std::max(1U, std::thread::hardware_concurrency());
@@ -150,7 +143,7 @@ int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
     return failed(listening);
   }
   PcscfOperator oper(core, pool, stack);
-  sweep(core, pool.at(0));
+  pool.at(0).timers().every(std::chrono::minutes(1), [&core] { core.handsets.sweep(); });
   pool.start();
   auto control = control::ControlServer::start(
       {.listen = config.control().listen(), .program = "pcscf", .name = config.name(), .workers = count}, oper, events);

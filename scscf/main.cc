@@ -91,13 +91,6 @@ int failed(const absl::Status& status) {
   return 1;
 }
 
-void sweep(Core& core, Worker& worker) {
-  worker.timers().after(std::chrono::minutes(1), [&core, &worker] {
-    core.registrar.sweep();
-    sweep(core, worker);
-  });
-}
-
 int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   SystemClock clock;
   uint32_t count = config.workers() != 0 ? config.workers() : std::max(1U, std::thread::hardware_concurrency());
@@ -149,7 +142,7 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   }
   if (absl::Status started = (*diameter)->start(); !started.ok()) return failed(started);
   ScscfOperator oper(core, pool, stack);
-  sweep(core, pool.at(0));
+  pool.at(0).timers().every(std::chrono::minutes(1), [&core] { core.registrar.sweep(); });
   pool.start();
   auto control = control::ControlServer::start(
       {.listen = config.control().listen(), .program = "scscf", .name = config.name(), .workers = count}, oper, events);

@@ -71,6 +71,13 @@ Timers::Id Timers::after(Duration delay, Callback callback) {
   return Id{use} << 32 | slot;
 }
 
+void Timers::every(Duration interval, Callback callback) {
+  after(interval, [this, interval, callback = std::move(callback)]() mutable {
+    callback();
+    every(interval, std::move(callback));
+  });
+}
+
 void Timers::clear() {
   // A callback may own a suspended procedure whose locals cancel timers as they go, or set new ones.
   while (!heap_.empty()) erase_at(heap_.size() - 1);

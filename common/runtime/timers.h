@@ -28,6 +28,8 @@ class Timers {
   Timers& operator=(const Timers&) = delete;
 
   Id after(Duration delay, Callback callback);
+  // Runs it again and again, first after one interval, until clear().
+  void every(Duration interval, Callback callback);
   void cancel(Id id);
   // Takes the timer's callback away before its deadline, for the caller to run; empty when it ran or was cancelled.
   Callback take(Id id);

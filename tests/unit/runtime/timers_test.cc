@@ -130,6 +130,17 @@ TEST_F(TimersTest, when_a_callback_cancels_itself_then_nothing_happens) {
   EXPECT_EQ(pass(1s), "a");
 }
 
+TEST_F(TimersTest, when_something_is_to_run_every_2_s_then_it_does_until_all_are_dropped) {
+  timers_.every(2s, [this] { ran_ += "a"; });
+  EXPECT_EQ(pass(1999ms), "");
+  EXPECT_EQ(pass(1ms), "a");
+  EXPECT_EQ(pass(1s), "");
+  EXPECT_EQ(pass(1s), "a");
+  EXPECT_EQ(timers_.size(), 1u);
+  timers_.clear();
+  EXPECT_EQ(pass(10s), "");
+}
+
 TEST_F(TimersTest, when_it_goes_then_callbacks_are_dropped_and_may_cancel_and_set_timers) {
   struct Canceller {
     Timers& timers;
