@@ -95,12 +95,6 @@ absl::Status prepare_kernel(ipsec::NetlinkKernel& kernel, const Settings& settin
   return kernel.prepare(ipsec::End::pcscf, addresses, settings.ps, settings.pc, settings.algorithms);
 }
 
-int failed(const absl::Status& status) {
-  LW_LOG(error, "%s", std::string(status.message()));
-  log::stop();
-  return 1;
-}
-
 int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
   SystemClock clock;
   uint32_t count = config.workers() != 0 ? config.workers() : std::max(1U, std::thread::hardware_concurrency());
@@ -137,10 +131,10 @@ int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
     site.worker.post([&core, &site, expiry] { site.worker.spawn(kernel_expired(core, site, expiry)); });
   });
 
-  if (absl::Status ready = prepare_kernel(kernel, core.settings); !ready.ok()) return failed(ready);
+  if (absl::Status ready = prepare_kernel(kernel, core.settings); !ready.ok()) return control::could_not_start(ready);
   if (absl::Status listening = listen_all(stack, core.settings); !listening.ok()) {
     kernel.clear();
-    return failed(listening);
+    return control::could_not_start(listening);
   }
   PcscfOperator oper(core, pool, stack);
   pool.at(0).timers().every(std::chrono::minutes(1), [&core] { core.handsets.sweep(); });
@@ -150,7 +144,7 @@ int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
   if (!control.ok()) {
     pool.stop();
     kernel.clear();
-    return failed(control.status());
+    return control::could_not_start(control.status());
   }
   LW_LOG(info, "%s is up: Gm on %s, core on %s, %d workers", config.name(), core.settings.gm.front().text(),
          core.settings.mw.text(), count);

@@ -85,12 +85,6 @@ DiameterOptions diameter_options(const v1::Cx& cx) {
   return options;
 }
 
-int failed(const absl::Status& status) {
-  LW_LOG(error, "%s", std::string(status.message()));
-  log::stop();
-  return 1;
-}
-
 int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   SystemClock clock;
   uint32_t count = config.workers() != 0 ? config.workers() : std::max(1U, std::thread::hardware_concurrency());
@@ -99,7 +93,7 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
     LW_LOG(error, "the Diameter framework died: leaving, so that the supervisor starts us again");
     daemon.stop(diameter_died);
   });
-  if (!diameter.ok()) return failed(diameter.status());
+  if (!diameter.ok()) return control::could_not_start(diameter.status());
   WorkerPool pool(count, clock);
   CxClientOptions cx_options;
   cx_options.destination_realm =
@@ -138,9 +132,9 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   for (const sip::Endpoint& at : core.settings.listen) {
     absl::Status listening = stack.listen(sip::Protocol::udp, at);
     if (listening.ok()) listening = stack.listen(sip::Protocol::tcp, at);
-    if (!listening.ok()) return failed(listening);
+    if (!listening.ok()) return control::could_not_start(listening);
   }
-  if (absl::Status started = (*diameter)->start(); !started.ok()) return failed(started);
+  if (absl::Status started = (*diameter)->start(); !started.ok()) return control::could_not_start(started);
   ScscfOperator oper(core, pool, stack);
   pool.at(0).timers().every(std::chrono::minutes(1), [&core] { core.registrar.sweep(); });
   pool.start();
@@ -148,7 +142,7 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
       {.listen = config.control().listen(), .program = "scscf", .name = config.name(), .workers = count}, oper, events);
   if (!control.ok()) {
     pool.stop();
-    return failed(control.status());
+    return control::could_not_start(control.status());
   }
   LW_LOG(info, "%s is up on %s, %d workers", config.name(), core.settings.listen.front().text(), count);
   int code = daemon.wait_for_stop();

@@ -35,6 +35,12 @@ void allow_many_files() {
 
 }  // namespace
 
+int could_not_start(const absl::Status& why) {
+  LW_LOG(error, "%s", std::string(why.message()));
+  log::stop();
+  return 1;
+}
+
 Daemon::Daemon(std::string program, std::string about) : program_(std::move(program)), about_(std::move(about)) {
   const sigset_t set = awaited_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);

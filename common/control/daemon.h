@@ -7,6 +7,7 @@
 //     where); }))
 //       return *code;
 //     ... wire the parts; any thread may call daemon.stop(3) when one of them dies ...
+//     if (!status.ok()) return control::could_not_start(status);
 //     int code = daemon.wait_for_stop();
 //     ... take the parts down ...
 //     return code;
@@ -27,6 +28,9 @@
 #include "common/runtime/config.h"
 
 namespace lapwing::control {
+
+// Logs the reason and ends the log; gives the exit code of a daemon that could not start.
+int could_not_start(const absl::Status& why);
 
 class Daemon {
  public:
