@@ -1,12 +1,11 @@
 // What the procedures of the P-CSCF work with. main.cc builds it; tests build it over fakes.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "common/control/report.h"
 #include "common/runtime/turns.h"
 #include "common/runtime/worker.h"
 #include "common/sip/transaction_layer.h"
@@ -41,20 +40,17 @@ struct Site {
   sip::TransactionLayer& transactions;
 };
 
-using Report =
-    std::function<void(std::string_view kind, std::string_view impi, std::string_view impu, std::string text)>;
-
 struct Core {
   Settings settings;
   ipsec::Kernel& kernel;
   const Clock& clock;
-  Report report;
+  control::Report report;
   Handsets handsets;
   ipsec::SpiPool spis;
   Turns turns;
   std::vector<Site> sites;
 
-  Core(Settings s, ipsec::Kernel& k, const Clock& c, Report r, uint32_t spi_low, uint32_t spi_high)
+  Core(Settings s, ipsec::Kernel& k, const Clock& c, control::Report r, uint32_t spi_low, uint32_t spi_high)
       : settings(std::move(s)),
         kernel(k),
         clock(c),

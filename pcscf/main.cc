@@ -3,6 +3,7 @@
 
 #include "common/control/control_server.h"
 #include "common/control/daemon.h"
+#include "common/control/report.h"
 #include "common/runtime/config.h"
 #include "common/runtime/log.h"
 #include "common/sip/stack.h"
@@ -103,15 +104,8 @@ int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
                                .selectors = config.ipsec().selectors() == "address" ? ipsec::Selectors::address_only
                                                                                     : ipsec::Selectors::ports});
   WorkerPool pool(count, clock);
-  Report report = [&events](std::string_view kind, std::string_view impi, std::string_view impu, std::string text) {
-    LW_LOG(info, "%s %s: %s", kind, log::printable(impi), log::printable(text, 512));
-    events.publish({.time = {},
-                    .kind = std::string(kind),
-                    .impi = std::string(impi),
-                    .impu = std::string(impu),
-                    .text = std::move(text)});
-  };
-  Core core(settings_from(config), kernel, clock, report, config.ipsec().spi_min(), config.ipsec().spi_max());
+  Core core(settings_from(config), kernel, clock, control::report_to(events), config.ipsec().spi_min(),
+            config.ipsec().spi_max());
 
   sip::Stack::Options options;
   options.connections_per_address = config.gm().connections_per_address();

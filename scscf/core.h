@@ -5,10 +5,10 @@
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "common/control/report.h"
 #include "common/runtime/turns.h"
 #include "common/runtime/worker.h"
 #include "common/sip/transaction_layer.h"
@@ -49,21 +49,17 @@ struct Site {
   sip::TransactionLayer& transactions;
 };
 
-// An event for the operator. impu may be empty.
-using Report =
-    std::function<void(std::string_view kind, std::string_view impi, std::string_view impu, std::string text)>;
-
 struct Core {
   Settings settings;
   Hss& hss;
   const Clock& clock;
-  Report report;
+  control::Report report;
   Registrar registrar;
   Subscriptions subscriptions;
   Turns turns;
   std::vector<Site> sites;  // by worker
 
-  Core(Settings s, Hss& h, const Clock& c, Report r)
+  Core(Settings s, Hss& h, const Clock& c, control::Report r)
       : settings(std::move(s)), hss(h), clock(c), report(std::move(r)), registrar(c) {}
   Site& site(uint32_t worker) { return sites[worker]; }
 };

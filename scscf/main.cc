@@ -5,6 +5,7 @@
 
 #include "common/control/control_server.h"
 #include "common/control/daemon.h"
+#include "common/control/report.h"
 #include "common/runtime/config.h"
 #include "common/runtime/log.h"
 #include "common/sip/next_hop.h"
@@ -100,15 +101,7 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
       config.cx().destination_realm().empty() ? realm_of(config.cx().peers(0).host()) : config.cx().destination_realm();
   cx_options.deadline = duration(config.cx().deadline());
   CxClient hss(**diameter, cx_options);
-  Report report = [&events](std::string_view kind, std::string_view impi, std::string_view impu, std::string text) {
-    LW_LOG(info, "%s %s: %s", kind, log::printable(impi.empty() ? impu : impi), log::printable(text, 512));
-    events.publish({.time = {},
-                    .kind = std::string(kind),
-                    .impi = std::string(impi),
-                    .impu = std::string(impu),
-                    .text = std::move(text)});
-  };
-  Core core(settings_from(config), hss, clock, report);
+  Core core(settings_from(config), hss, clock, control::report_to(events));
 
   std::vector<Prefix> trusted;
   for (const std::string& network : config.trusted()) trusted.push_back(*prefix_from(network));
