@@ -1,10 +1,8 @@
-// Two workers' transaction layers over a fake transport, in virtual time: wire text in, wire text out.
-#include "common/sip/transaction_layer.h"
-
+// The layer and requests that come: matching, repeating responses, ACK, where an answer goes, what is refused.
 #include <gmock/gmock.h>
 
 #include "absl/strings/str_replace.h"
-#include "common/sip/headers.h"
+#include "tests/unit/transaction/layers.h"
 
 namespace lapwing::sip {
 namespace {
@@ -12,114 +10,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
 using ::testing::SizeIs;
 using ::testing::StartsWith;
-
-constexpr auto second = std::chrono::seconds(1);
-
-class FakeTransport final : public Transport {
- public:
-  struct Sent {
-    Flow flow;
-    std::string bytes;
-    Failed on_failure;
-  };
-  std::vector<Sent> sent;
-  void send(const Flow& flow, std::string bytes, Failed on_failure) override {
-    sent.push_back({flow, std::move(bytes), std::move(on_failure)});
-  }
-};
-
-const Flow kUdp{
-    Protocol::udp, {asio::ip::make_address("10.0.0.1"), 5060}, {asio::ip::make_address("10.0.0.9"), 40000}, 0};
-
-Flow tcp() {
-  Flow flow = kUdp;
-  flow.protocol = Protocol::tcp;
-  flow.connection = 7;
-  return flow;
-}
-
-struct Layers {
-  explicit Layers(size_t max_transactions = 1000) {
-    for (uint32_t i = 0; i < 2; ++i) {
-      TransactionLayer::Options options;
-      options.max_transactions = max_transactions;
-      options.ends_here = [](const Message& request) { return request.method() == Method::register_; };
-      workers.push_back(std::make_unique<Worker>(i, clock));
-      layers.push_back(std::make_unique<TransactionLayer>(*workers[i], transport[i], index, std::move(options)));
-      layers[i]->on_request([this, i](std::shared_ptr<ServerTransaction> transaction) {
-        delivered.push_back(transaction);
-        on_worker.push_back(i);
-      });
-      layers[i]->on_ack([this](const Message& ack, const Flow&) { acks.emplace_back(ack.header(HeaderId::call_id)); });
-    }
-  }
-  void in(const std::string& bytes, const Flow& flow = kUdp, size_t worker = 0) {
-    layers[worker]->received(bytes, flow);
-    run();
-  }
-  void run() {
-    for (int i = 0; i < 2; ++i) {
-      for (auto& worker : workers) worker->run_ready();
-    }
-  }
-  void pass(Duration time) {
-    TimePoint until = clock.now() + time;
-    for (;;) {
-      std::optional<TimePoint> next;
-      for (auto& worker : workers) {
-        if (auto due = worker->timers().next(); due && (!next || *due < *next)) next = due;
-      }
-      if (!next || *next > until) break;
-      clock.advance(*next - clock.now());
-      for (auto& worker : workers) worker->timers().run_due();
-      run();
-    }
-    clock.advance(until - clock.now());
-  }
-  ClientRequest request(Method method, size_t worker = 0, const Flow& flow = kUdp) {
-    ClientRequest out;
-    out.method = method;
-    out.branch = layers[worker]->new_branch();
-    out.flow = flow;
-    std::string name(method_text(method));
-    out.wire =
-        name + " sip:bob@h;x=1 SIP/2.0\r\nVia: " + TransactionLayer::via(flow.protocol, "10.0.0.1", out.branch) +
-        "\r\nVia: SIP/2.0/UDP below;branch=z9hG4bKbelow\r\nRoute: <sip:p1;lr>, <sip:p2;lr>\r\nMax-Forwards: 9\r\n"
-        "From: <sip:a@h>;tag=f\r\nTo: <sip:b@h>\r\nCall-ID: call\r\nCSeq: 5 " +
-        name + "\r\nContent-Length: 0\r\n\r\n";
-    return out;
-  }
-  void start(ClientRequest request, size_t worker = 0) {
-    layers[worker]->start(std::move(request), [this](const Answer& answer) { answers.push_back(answer); });
-  }
-  LayerCounters counters(size_t worker = 0) { return layers[worker]->counters(); }
-
-  ManualClock clock;
-  std::vector<std::unique_ptr<Worker>> workers;
-  FakeTransport transport[2];
-  TransactionIndex index;
-  std::vector<std::unique_ptr<TransactionLayer>> layers;
-  std::vector<std::shared_ptr<ServerTransaction>> delivered;
-  std::vector<size_t> on_worker;
-  std::vector<std::string> acks;
-  std::vector<Answer> answers;
-};
-
-std::string message(const std::string& method, const std::string& via, const std::string& call = "c1") {
-  return method + " sip:h SIP/2.0\r\nVia: " + via + "\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: " + call +
-         "\r\nCSeq: 1 " + method + "\r\nContent-Length: 0\r\n\r\n";
-}
-
-std::string response(const ClientRequest& request, int code, const std::string& method = {}) {
-  return "SIP/2.0 " + std::to_string(code) + " X\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=" + request.branch +
-         "\r\nFrom: <sip:a@h>;tag=f\r\nTo: <sip:b@h>;tag=t\r\nCall-ID: call\r\nCSeq: 5 " +
-         (method.empty() ? std::string(method_text(request.method)) : method) + "\r\nContent-Length: 0\r\n\r\n";
-}
-
-constexpr char kVia[] = "SIP/2.0/UDP 10.0.0.9:40000;branch=z9hG4bKa";
 
 TEST(Layer, when_branch_sent_by_and_method_agree_then_one_transaction_else_another) {
   Layers net;
@@ -312,17 +204,6 @@ TEST(Layer, when_there_are_too_many_transactions_then_503_with_retry_after) {
   EXPECT_THAT(net.delivered, SizeIs(3)) << "room again";
 }
 
-TEST(Layer, when_our_own_are_too_many_then_the_next_fails) {
-  Layers net(1);
-  net.start(net.request(Method::options));
-  net.start(net.request(Method::options));
-  EXPECT_THAT(net.answers, IsEmpty()) << "never inside start()";
-  net.run();
-  ASSERT_THAT(net.answers, SizeIs(1));
-  EXPECT_EQ(net.answers[0].outcome, Answer::Outcome::transport_failed);
-  EXPECT_EQ(net.answers[0].why, "too many transactions");
-}
-
 TEST(Layer, when_a_request_is_malformed_then_answered_without_a_transaction_but_never_an_ack) {
   Layers net;
   std::string no_cseq_match = absl::StrReplaceAll(message("OPTIONS", kVia), {{"CSeq: 1 OPTIONS", "CSeq: 1 BYE"}});
@@ -358,54 +239,6 @@ TEST(Layer, when_a_stream_lost_its_framing_then_the_headers_are_answered_but_nev
   EXPECT_THAT(net.transport[0].sent, SizeIs(1));
 }
 
-TEST(Layer, when_a_response_matches_then_delivered_once) {
-  Layers net;
-  ClientRequest request = net.request(Method::options);
-  net.start(request);
-  ASSERT_THAT(net.transport[0].sent, SizeIs(1));
-  EXPECT_EQ(net.transport[0].sent[0].bytes, request.wire);
-  net.in(response(request, 100));
-  net.in(response(request, 200));
-  net.in(response(request, 200));
-  ASSERT_THAT(net.answers, SizeIs(2));
-  EXPECT_EQ(net.answers[0].response->status(), 100);
-  EXPECT_EQ(net.answers[1].response->status(), 200);
-  EXPECT_EQ(net.answers[1].flow, kUdp);
-  net.pass(6 * second);
-  EXPECT_EQ(net.counters().client_transactions, 0u);
-  EXPECT_EQ(net.counters().responses, 3u);
-}
-
-TEST(Layer, when_a_response_is_stray_then_dropped_and_counted) {
-  Layers net;
-  ClientRequest request = net.request(Method::options);
-  net.start(request);
-  net.in(response(net.request(Method::options), 200));
-  net.in(response(request, 200, "INVITE"));
-  std::string text = response(request, 200);
-  net.in(absl::StrReplaceAll(text, {{absl::string_view(request.branch), "z9hG4bKforeign"}}));
-  net.in(absl::StrReplaceAll(text, {{absl::string_view(request.branch), request.branch + "0"}}));
-  net.in(absl::StrReplaceAll(text, {{"z9hG4bKlw00", "z9hG4bKlwzz"}}));
-  net.in(absl::StrReplaceAll(text, {{"z9hG4bKlw00", "z9hG4bKlw7f"}}));
-  net.in(absl::StrReplaceAll(text, {{"Via: SIP/2.0/UDP", "Via: SIP"}}));
-  EXPECT_THAT(net.answers, IsEmpty());
-  EXPECT_EQ(net.counters().stray_responses, 7u);
-  net.in(text);
-  EXPECT_THAT(net.answers, SizeIs(1));
-}
-
-TEST(Layer, when_a_response_comes_to_another_worker_then_its_owner_gets_it) {
-  Layers net;
-  ClientRequest request = net.request(Method::options, 1);
-  net.start(request, 1);
-  EXPECT_THAT(request.branch, StartsWith("z9hG4bKlw01"));
-  net.in(response(request, 200), kUdp, 0);
-  ASSERT_THAT(net.answers, SizeIs(1));
-  EXPECT_EQ(net.counters(0).responses, 1u);
-  EXPECT_EQ(net.counters(1).responses, 0u) << "counted where it came";
-  EXPECT_EQ(net.counters(0).stray_responses, 0u);
-}
-
 TEST(Layer, when_a_request_comes_again_to_another_worker_then_the_first_answers_it) {
   Layers net;
   net.in(message("INVITE", kVia), kUdp, 0);
@@ -423,76 +256,6 @@ TEST(Layer, when_a_request_comes_again_to_another_worker_then_the_first_answers_
   EXPECT_THAT(net.on_worker, ElementsAre(0, 1)) << "once it has ended, whoever sees it first has it";
 }
 
-TEST(Layer, when_an_invite_is_refused_then_the_ack_is_built_from_it) {
-  Layers net;
-  ClientRequest request = net.request(Method::invite);
-  net.start(request);
-  net.in(response(request, 486));
-  ASSERT_THAT(net.transport[0].sent, SizeIs(2));
-  EXPECT_EQ(net.transport[0].sent[1].bytes,
-            "ACK sip:bob@h;x=1 SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=" + request.branch +
-                ";rport\r\nRoute: <sip:p1;lr>\r\nRoute: <sip:p2;lr>\r\nMax-Forwards: 70\r\nFrom: <sip:a@h>;tag=f\r\n"
-                "To: <sip:b@h>;tag=t\r\nCall-ID: call\r\nCSeq: 5 ACK\r\nContent-Length: 0\r\n\r\n");
-  EXPECT_EQ(net.transport[0].sent[1].flow, request.flow);
-  net.in(response(request, 486));
-  ASSERT_THAT(net.transport[0].sent, SizeIs(3));
-  EXPECT_EQ(net.transport[0].sent[2].bytes, net.transport[0].sent[1].bytes) << "again for a retransmission";
-  EXPECT_THAT(net.answers, SizeIs(1));
-  net.pass(33 * second);
-  EXPECT_EQ(net.counters().client_transactions, 0u);
-}
-
-TEST(Layer, when_an_invite_succeeds_then_no_ack_of_ours_and_every_2xx_is_delivered) {
-  Layers net;
-  ClientRequest request = net.request(Method::invite);
-  net.start(request);
-  net.in(response(request, 180));
-  net.in(response(request, 200));
-  net.in(response(request, 200));
-  EXPECT_THAT(net.transport[0].sent, SizeIs(1));
-  EXPECT_THAT(net.answers, SizeIs(3));
-}
-
-TEST(Layer, when_nobody_answers_then_retransmitted_and_timed_out_after_64_t1) {
-  Layers net;
-  net.start(net.request(Method::options));
-  net.pass(std::chrono::milliseconds(31999));
-  EXPECT_THAT(net.answers, IsEmpty());
-  EXPECT_THAT(net.transport[0].sent, SizeIs(11));
-  net.pass(std::chrono::milliseconds(1));
-  ASSERT_THAT(net.answers, SizeIs(1));
-  EXPECT_EQ(net.answers[0].outcome, Answer::Outcome::timed_out);
-  EXPECT_EQ(net.counters().client_transactions, 0u);
-}
-
-TEST(Layer, when_the_transport_fails_then_the_user_hears_why_once) {
-  for (Method method : {Method::options, Method::invite}) {
-    Layers net;
-    net.start(net.request(method, 0, tcp()));
-    ASSERT_THAT(net.transport[0].sent, SizeIs(1));
-    net.transport[0].sent[0].on_failure(absl::UnavailableError("connection refused"));
-    ASSERT_THAT(net.answers, SizeIs(1));
-    EXPECT_EQ(net.answers[0].outcome, Answer::Outcome::transport_failed);
-    EXPECT_EQ(net.answers[0].why, "connection refused");
-    net.pass(40 * second);
-    EXPECT_THAT(net.answers, SizeIs(1));
-    EXPECT_EQ(net.counters().client_transactions, 0u);
-  }
-}
-
-TEST(Layer, when_a_failure_is_told_after_the_answer_then_nobody_minds) {
-  Layers net;
-  ClientRequest request = net.request(Method::options, 0, tcp());
-  net.start(request);
-  net.in(response(request, 200), tcp());
-  net.transport[0].sent[0].on_failure(absl::UnavailableError("late"));
-  EXPECT_THAT(net.answers, SizeIs(1));
-  net.in(message("OPTIONS", kVia), tcp());
-  net.delivered[0]->reject(200);
-  net.transport[0].sent.back().on_failure(absl::UnavailableError("gone"));
-  EXPECT_EQ(net.counters().server_transactions, 0u);
-}
-
 TEST(Layer, when_a_response_cannot_be_sent_over_udp_then_the_transaction_ends_and_an_invite_waits) {
   Layers net;
   net.in(message("OPTIONS", kVia));
@@ -505,39 +268,6 @@ TEST(Layer, when_a_response_cannot_be_sent_over_udp_then_the_transaction_ends_an
   EXPECT_EQ(net.counters().server_transactions, 1u) << "RFC 6026 section 7.1";
   net.pass(33 * second);
   EXPECT_EQ(net.counters().server_transactions, 0u);
-}
-
-Task<void> ask(TransactionLayer& layer, ClientRequest request, std::optional<Answer>& out) {
-  out = co_await layer.request(std::move(request));
-}
-
-TEST(Layer, when_awaited_then_provisional_responses_are_passed_over) {
-  Layers net;
-  std::optional<Answer> answer;
-  ClientRequest request = net.request(Method::options);
-  net.workers[0]->spawn(ask(*net.layers[0], request, answer));
-  net.run();
-  net.in(response(request, 100));
-  EXPECT_FALSE(answer);
-  net.in(response(request, 404));
-  ASSERT_TRUE(answer);
-  EXPECT_EQ(answer->response->status(), 404);
-}
-
-TEST(Layer, when_awaited_and_only_provisional_responses_come_then_it_ends_in_time) {
-  for (Method method : {Method::options, Method::invite}) {
-    Layers net;
-    std::optional<Answer> answer;
-    ClientRequest request = net.request(method);
-    net.workers[0]->spawn(ask(*net.layers[0], request, answer));
-    net.run();
-    net.in(response(request, 100));
-    net.pass(31 * second);
-    EXPECT_FALSE(answer);
-    net.pass(7 * second);
-    ASSERT_TRUE(answer);
-    EXPECT_EQ(answer->outcome, Answer::Outcome::timed_out);
-  }
 }
 
 TEST(Layer, when_a_transaction_lasts_longer_than_its_layers_traffic_then_the_user_may_still_hold_it) {
@@ -564,16 +294,6 @@ TEST(Layer, when_dropped_unanswered_then_nothing_is_left) {
   EXPECT_EQ(net.counters().server_transactions, 0u);
   net.in(message("OPTIONS", kVia), kUdp, 1);
   EXPECT_THAT(net.on_worker, ElementsAre(0, 0, 1)) << "the index has let go too";
-}
-
-TEST(TransactionLayer, when_branches_are_made_then_unlike_and_with_the_worker_in_them) {
-  Layers net;
-  std::string a = net.layers[1]->new_branch(), b = net.layers[1]->new_branch();
-  EXPECT_NE(a, b);
-  EXPECT_EQ(a.size(), 27u);
-  EXPECT_THAT(a, StartsWith("z9hG4bKlw01"));
-  EXPECT_EQ(TransactionLayer::via(Protocol::udp, "h:5060", "z9hG4bKx"), "SIP/2.0/UDP h:5060;branch=z9hG4bKx;rport");
-  EXPECT_EQ(TransactionLayer::via(Protocol::tls, "h", "z9hG4bKx"), "SIP/2.0/TLS h;branch=z9hG4bKx");
 }
 
 }  // namespace
