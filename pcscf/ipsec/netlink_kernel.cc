@@ -17,12 +17,7 @@
 namespace lapwing::ipsec {
 namespace {
 
-using std::chrono::milliseconds;
-
 constexpr Duration kDeadline = std::chrono::seconds(2);
-// A request is carried out within sendmsg; this bounds the wait for answers, which are there by then. The first use of
-// an algorithm may load a module.
-constexpr milliseconds kAnswerLimit{1500};
 constexpr size_t kMostJobs = 4096;
 constexpr size_t kDeletesInOneBatch = 64;
 
@@ -127,8 +122,7 @@ absl::Status NetlinkKernel::prepare(End end, const std::vector<asio::ip::address
 void NetlinkKernel::clear() {
   run_and_wait([&] {
     absl::Status sas = delete_all_ours();
-    absl::StatusOr<std::vector<PolicyReport>> policies = dump_our_policies();
-    absl::Status status = policies.ok() ? delete_policies(*policies) : policies.status();
+    absl::Status status = policies_.clear();
     status.Update(sas);
     if (!status.ok()) LW_LOG(warn, "IPsec: not everything could be removed: %s", status.ToString());
   });
@@ -208,12 +202,6 @@ bool NetlinkKernel::run_one() {
   return !jobs_.empty();
 }
 
-absl::Status NetlinkKernel::transact(const XfrmBatch& batch, std::vector<int>* errors,
-                                     const XfrmSocket::OnMessage& on_message) {
-  sequence_ += batch.messages();
-  return requests_.transact(batch, kAnswerLimit, errors, on_message);
-}
-
 absl::Status NetlinkKernel::prepare_now(End end, const std::vector<asio::ip::address>& local,
                                         const std::vector<Port>& ports, const std::vector<Algorithms>& algorithms) {
   end_ = end;
@@ -244,7 +232,7 @@ absl::Status NetlinkKernel::prepare_now(End end, const std::vector<asio::ip::add
     want(false, std::nullopt);
     if (ipv6) want(true, std::nullopt);
   }
-  return set_policies(wanted);
+  return policies_.set(wanted);
 }
 
 absl::Status NetlinkKernel::warm(bool ipv6, const std::vector<Algorithms>& algorithms) {
@@ -267,41 +255,14 @@ absl::Status NetlinkKernel::warm_one(bool ipv6, const Algorithms& algorithms) {
   set.algorithms = algorithms;
 
   SaParameters sa = parameters(set, associations(set)[0]);
-  auto batch = new_batch();
+  auto batch = requests_.new_batch();
   if (!batch->add_sa(sa)) return absl::InternalError("the batch is full");
   std::vector<int> errors;
-  if (absl::Status status = transact(*batch, &errors); !status.ok()) return status;
+  if (absl::Status status = requests_.transact(*batch, &errors); !status.ok()) return status;
   if (errors[0] == EEXIST) return absl::OkStatus();  // the same documentation address and a random SPI: someone's test
   if (errors[0] != 0)
     return kernel_status(errors[0], absl::StrFormat("%s (%s)", text(algorithms), kernel_names(algorithms)));
   return delete_sas({Key(sa.flow.destination, sa.flow.spi)});
-}
-
-absl::Status NetlinkKernel::set_policies(const std::vector<PortPolicy>& wanted) {
-  std::vector<int> errors;
-  for (const PortPolicy& policy : wanted) {
-    std::string what = absl::StrFormat("policy for port %d", policy.local_port.value);
-    auto add = new_batch();
-    if (!add->add_policy(policy)) return absl::InternalError("the batch is full");
-    if (absl::Status status = transact(*add, &errors); !status.ok()) return status;
-    if (errors[0] == EEXIST) {
-      auto update = new_batch();
-      if (!update->update_policy(policy)) return absl::InternalError("the batch is full");
-      if (absl::Status status = transact(*update, &errors); !status.ok()) return status;
-    }
-    if (errors[0] != 0) return kernel_status(errors[0], what);
-  }
-  // Those of an earlier configuration, with other ports or addresses.
-  absl::StatusOr<std::vector<PolicyReport>> present = dump_our_policies();
-  if (!present.ok()) return present.status();
-  std::erase_if(*present, [&](const PolicyReport& report) {
-    return std::any_of(wanted.begin(), wanted.end(), [&](const PortPolicy& policy) {
-      xfrm_selector selector = selector_of(policy);
-      uint8_t direction = policy.direction == Direction::in ? XFRM_POLICY_IN : XFRM_POLICY_OUT;
-      return report.direction == direction && std::memcmp(&report.selector, &selector, sizeof(selector)) == 0;
-    });
-  });
-  return delete_policies(*present);
 }
 
 SaParameters NetlinkKernel::parameters(const SaSet& set, const Association& flow) const {
@@ -319,14 +280,14 @@ SaParameters NetlinkKernel::parameters(const SaSet& set, const Association& flow
 absl::Status NetlinkKernel::install_now(const SaSet& set, Duration lifetime) {
   if (absl::Status status = checked(set, options_.reqid); !status.ok()) return status;
   const std::array<Association, 4> flows = associations(set);
-  auto batch = new_batch();
+  auto batch = requests_.new_batch();
   for (const Association& flow : flows) {
     SaParameters sa = parameters(set, flow);
     sa.hard_add_expires_s = whole_seconds(lifetime);
     if (!batch->add_sa(sa)) return absl::InternalError("the batch is full");
   }
   std::vector<int> errors;
-  absl::Status result = transact(*batch, &errors);
+  absl::Status result = requests_.transact(*batch, &errors);
   for (size_t i = 0; result.ok() && i < flows.size(); ++i) result = kernel_status(errors[i], described(flows[i]));
   if (!result.ok()) {
     take_back(set, errors);
@@ -369,24 +330,24 @@ absl::Status NetlinkKernel::set_lifetime_now(const SaSet& set, Duration lifetime
     if (found == installed_.end() || !same_flow(found->second, flow)) return kernel_status(ESRCH, described(flow));
   }
   // The kernel counts from when the SA was added, and it alone knows when that was.
-  auto question = new_batch();
+  auto question = requests_.new_batch();
   if (!question->get_sa(flows[0].destination, flows[0].spi)) return absl::InternalError("the batch is full");
   std::vector<int> errors;
   int64_t age_s = 0;
-  absl::Status status = transact(*question, &errors, [&](const nlmsghdr& message) {
+  absl::Status status = requests_.transact(*question, &errors, [&](const nlmsghdr& message) {
     if (std::optional<KernelSa> sa = read_sa(message, wall_seconds())) age_s = sa->age_s;
   });
   if (status.ok()) status = kernel_status(errors[0], described(flows[0]));
   if (!status.ok()) return status;
 
-  auto batch = new_batch();
+  auto batch = requests_.new_batch();
   for (const Association& flow : flows) {
     SaParameters sa = parameters(set, flow);
     uint64_t seconds = whole_seconds(lifetime);
     sa.hard_add_expires_s = seconds == 0 ? 0 : seconds + static_cast<uint64_t>(age_s);
     if (!batch->update_sa(sa)) return absl::InternalError("the batch is full");
   }
-  status = transact(*batch, &errors);
+  status = requests_.transact(*batch, &errors);
   for (size_t i = 0; status.ok() && i < flows.size(); ++i) status = kernel_status(errors[i], described(flows[i]));
   return status;
 }
@@ -405,10 +366,10 @@ absl::Status NetlinkKernel::delete_sas(const std::vector<Key>& sas) {
   std::vector<int> errors;
   for (size_t from = 0; from < sas.size(); from += kDeletesInOneBatch) {
     size_t to = std::min(sas.size(), from + kDeletesInOneBatch);
-    auto batch = new_batch();
+    auto batch = requests_.new_batch();
     for (size_t i = from; i < to; ++i)
       if (!batch->delete_sa(sas[i].first, sas[i].second)) return absl::InternalError("the batch is full");
-    result.Update(transact(*batch, &errors));
+    result.Update(requests_.transact(*batch, &errors));
     for (size_t i = from; i < to; ++i) {
       int error = errors[i - from];
       if (error == 0 || error == ESRCH) {
@@ -431,43 +392,17 @@ absl::Status NetlinkKernel::delete_all_ours() {
   return status;
 }
 
-absl::Status NetlinkKernel::delete_policies(const std::vector<PolicyReport>& policies) {
-  absl::Status result;
-  std::vector<int> errors;
-  for (const PolicyReport& policy : policies) {
-    auto batch = new_batch();
-    if (!batch->delete_policy(policy.selector, policy.direction)) return absl::InternalError("the batch is full");
-    if (absl::Status status = transact(*batch, &errors); !status.ok()) return status;
-    if (errors[0] != ENOENT && errors[0] != ESRCH) result.Update(kernel_status(errors[0], "deletion of a policy"));
-  }
-  return result;
-}
-
 absl::StatusOr<std::vector<KernelSa>> NetlinkKernel::dump_ours() {
-  auto batch = new_batch();
+  auto batch = requests_.new_batch();
   if (!batch->dump_sas()) return absl::InternalError("the batch is full");
   std::vector<KernelSa> ours;
   std::vector<int> errors;
   int64_t now_s = wall_seconds();
-  absl::Status status = transact(*batch, &errors, [&](const nlmsghdr& message) {
+  absl::Status status = requests_.transact(*batch, &errors, [&](const nlmsghdr& message) {
     std::optional<KernelSa> sa = read_sa(message, now_s);
     if (sa && sa->reqid == options_.reqid) ours.push_back(std::move(*sa));
   });
   if (status.ok()) status = kernel_status(errors[0], "list of SAs");
-  if (!status.ok()) return status;
-  return ours;
-}
-
-absl::StatusOr<std::vector<PolicyReport>> NetlinkKernel::dump_our_policies() {
-  auto batch = new_batch();
-  if (!batch->dump_policies()) return absl::InternalError("the batch is full");
-  std::vector<PolicyReport> ours;
-  std::vector<int> errors;
-  absl::Status status = transact(*batch, &errors, [&](const nlmsghdr& message) {
-    std::optional<PolicyReport> policy = read_policy(message);
-    if (policy && policy->reqid == options_.reqid) ours.push_back(*policy);
-  });
-  if (status.ok()) status = kernel_status(errors[0], "list of policies");
   if (!status.ok()) return status;
   return ours;
 }

@@ -12,7 +12,6 @@
 
 #include <deque>
 #include <map>
-#include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -20,6 +19,7 @@
 
 #include "absl/functional/any_invocable.h"
 #include "pcscf/ipsec/kernel.h"
+#include "pcscf/ipsec/port_policies.h"
 #include "pcscf/ipsec/xfrm_codec.h"
 #include "pcscf/ipsec/xfrm_socket.h"
 
@@ -32,7 +32,7 @@ class NetlinkKernel final : public Kernel {
     Selectors selectors = Selectors::ports;
     int event_buffer_bytes = 4 << 20;  // of the socket; some 10,000 expiries at a time
   };
-  explicit NetlinkKernel(const Options& options) : options_(options) {}
+  explicit NetlinkKernel(const Options& options) : options_(options), policies_(requests_, options.reqid) {}
   ~NetlinkKernel() override;
   NetlinkKernel(const NetlinkKernel&) = delete;
   NetlinkKernel& operator=(const NetlinkKernel&) = delete;
@@ -65,21 +65,16 @@ class NetlinkKernel final : public Kernel {
                            const std::vector<Algorithms>& algorithms);
   absl::Status warm(bool ipv6, const std::vector<Algorithms>& algorithms);
   absl::Status warm_one(bool ipv6, const Algorithms& algorithms);
-  absl::Status set_policies(const std::vector<PortPolicy>& wanted);
   absl::Status install_now(const SaSet& set, Duration lifetime);
   absl::Status set_lifetime_now(const SaSet& set, Duration lifetime);
   absl::Status remove_now(const SaSet& set);
   void take_back(const SaSet& set, const std::vector<int>& errors);
   absl::StatusOr<std::vector<KernelSa>> dump_ours();
-  absl::StatusOr<std::vector<PolicyReport>> dump_our_policies();
   absl::Status delete_sas(const std::vector<Key>& sas);
   absl::Status delete_all_ours();
-  absl::Status delete_policies(const std::vector<PolicyReport>& policies);
   void read_expiries();
   void reconcile();
   SaParameters parameters(const SaSet& set, const Association& flow) const;
-  std::unique_ptr<XfrmBatch> new_batch() { return std::make_unique<XfrmBatch>(sequence_); }
-  absl::Status transact(const XfrmBatch& batch, std::vector<int>* errors, const XfrmSocket::OnMessage& on_message = {});
 
   const Options options_;
   std::function<void(KernelExpiry)> handler_;
@@ -87,7 +82,7 @@ class NetlinkKernel final : public Kernel {
   // The netlink thread's own.
   End end_ = End::pcscf;
   XfrmSocket requests_, events_;
-  uint32_t sequence_ = 1;
+  PortPolicies policies_;
   std::map<Key, Association> installed_;
 
   std::thread thread_;

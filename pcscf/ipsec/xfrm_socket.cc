@@ -81,8 +81,8 @@ void XfrmSocket::wipe(size_t size) {
   OPENSSL_cleanse(buffer_.data(), size);
 }
 
-absl::Status XfrmSocket::transact(const XfrmBatch& batch, std::chrono::milliseconds limit, std::vector<int>* errors,
-                                  const OnMessage& on_message) {
+absl::Status XfrmSocket::transact(const XfrmBatch& batch, std::vector<int>* errors, const OnMessage& on_message) {
+  sequence_ += batch.messages();
   errors->assign(batch.messages(), kUnanswered);
   ssize_t sent;
   do sent = mnl_socket_sendto(socket_.get(), batch.bytes().data(), batch.bytes().size());
@@ -90,7 +90,7 @@ absl::Status XfrmSocket::transact(const XfrmBatch& batch, std::chrono::milliseco
   if (sent < 0) return kernel_status(errno, "netlink send");
 
   size_t waiting = batch.messages();
-  auto give_up = std::chrono::steady_clock::now() + limit;
+  auto give_up = std::chrono::steady_clock::now() + kAnswerLimit;
   while (waiting > 0) {
     ssize_t size = receive();
     if (size < 0) return kernel_status(static_cast<int>(-size), "netlink receive");
