@@ -55,60 +55,79 @@ std::string_view ended_because(const reginfo::RegInfo& state) {
   return "noresource";
 }
 
+// What the subscription is once this state has been told.
+struct Standing {
+  bool over = false;
+  std::string text;  // for Subscription-State
+};
+
+Standing standing_after(const Core& core, const Subscription& subscription, const reginfo::RegInfo& state) {
+  Duration left = subscription.expires - core.clock.now();
+  bool timed_out = left <= Duration::zero();
+  if (!timed_out && !everything_ended(state)) return {false, absl::StrFormat("active;expires=%d", seconds_of(left))};
+  return {true, absl::StrFormat("terminated;reason=%s", timed_out ? "timeout" : ended_because(state))};
+}
+
+// What the next NOTIFY is routed by (RFC 3261 section 12.2.1.1).
+absl::StatusOr<sip::Uri> routing_uri(const Subscription& subscription) {
+  if (subscription.route.empty()) return sip::Uri::parse(subscription.target);
+  absl::StatusOr<sip::NameAddr> first = sip::NameAddr::parse(subscription.route.front());
+  if (!first.ok()) return first.status();
+  return first->uri;
+}
+
+// Where that URI leads nowhere: back the way the SUBSCRIBE came.
+sip::Flow flow_to_watcher(const Core& core, const Subscription& subscription) {
+  absl::StatusOr<sip::Uri> uri = routing_uri(subscription);
+  if (!uri.ok()) return subscription.flow;
+  absl::StatusOr<sip::Flow> hop = sip::next_hop(*uri, core.settings.listen, sip::Protocol::udp);
+  return hop.ok() ? *hop : subscription.flow;
+}
+
+sip::ClientRequest make_notify(const Core& core, Site& site, Subscription& subscription, const reginfo::RegInfo& state,
+                               const std::string& subscription_state) {
+  sip::ClientRequest request;
+  request.method = sip::Method::notify;
+  request.branch = site.transactions.new_branch();
+  request.flow = flow_to_watcher(core, subscription);
+  request.timers = core.settings.timers;
+  sip::Writer notify = sip::Writer::request("NOTIFY", subscription.target);
+  notify.add(HeaderId::via,
+             sip::TransactionLayer::via(request.flow.protocol, core.settings.listen.front().text(), request.branch));
+  for (const std::string& hop : subscription.route) notify.add(HeaderId::route, hop);
+  notify.add(HeaderId::max_forwards, "70");
+  notify.add(HeaderId::from, subscription.local);
+  notify.add(HeaderId::to, subscription.remote);
+  notify.add(HeaderId::call_id, subscription.call_id);
+  notify.add(HeaderId::cseq, absl::StrFormat("%d NOTIFY", ++subscription.cseq));
+  notify.add(HeaderId::contact, subscription.contact);
+  notify.add(HeaderId::event, "reg");
+  notify.add(HeaderId::subscription_state, subscription_state);
+  request.wire = std::move(notify).finish("application/reginfo+xml", reginfo::write(state));
+  return request;
+}
+
+// RFC 6665 section 4.2.2: no answer, or 481, ends the subscription; other failures leave it to the next change.
+void judge(Core& core, Site& site, const std::shared_ptr<Subscription>& subscription, const sip::Answer& answer,
+           bool over) {
+  int code = answer.response ? answer.response->status() : 408;
+  if (over || code == 408 || code == 481 || code == 489) end_subscription(core, site, subscription);
+  if (code >= 300) {
+    core.report("notify.failed", "", subscription->watched,
+                absl::StrFormat("NOTIFY to %s was answered %d", subscription->target, code));
+  }
+}
+
 Task<void> send_waiting(Core& core, Site& site, std::shared_ptr<Subscription> subscription) {
   while (!subscription->waiting.empty() && !subscription->over) {
     reginfo::RegInfo state = std::move(subscription->waiting.front());
     subscription->waiting.erase(subscription->waiting.begin());
     state.version = subscription->version++;
     state.full = true;
-
-    Duration left = subscription->expires - core.clock.now();
-    bool timed_out = left <= Duration::zero();
-    bool last = timed_out || everything_ended(state);
-    std::string status = last ? absl::StrFormat("terminated;reason=%s", timed_out ? "timeout" : ended_because(state))
-                              : absl::StrFormat("active;expires=%d", seconds_of(left));
-
-    sip::Flow flow = subscription->flow;
-    if (!subscription->route.empty()) {
-      auto first = sip::NameAddr::parse(subscription->route.front());
-      if (first.ok()) {
-        auto hop = sip::next_hop(first->uri, core.settings.listen, sip::Protocol::udp);
-        if (hop.ok()) flow = *hop;
-      }
-    } else {
-      auto target = sip::Uri::parse(subscription->target);
-      if (target.ok()) {
-        auto hop = sip::next_hop(*target, core.settings.listen, sip::Protocol::udp);
-        if (hop.ok()) flow = *hop;
-      }
-    }
-    sip::ClientRequest request;
-    request.method = sip::Method::notify;
-    request.branch = site.transactions.new_branch();
-    request.flow = flow;
-    request.timers = core.settings.timers;
-    sip::Writer notify = sip::Writer::request("NOTIFY", subscription->target);
-    notify.add(HeaderId::via,
-               sip::TransactionLayer::via(flow.protocol, core.settings.listen.front().text(), request.branch));
-    for (const std::string& hop : subscription->route) notify.add(HeaderId::route, hop);
-    notify.add(HeaderId::max_forwards, "70");
-    notify.add(HeaderId::from, subscription->local);
-    notify.add(HeaderId::to, subscription->remote);
-    notify.add(HeaderId::call_id, subscription->call_id);
-    notify.add(HeaderId::cseq, absl::StrFormat("%d NOTIFY", ++subscription->cseq));
-    notify.add(HeaderId::contact, subscription->contact);
-    notify.add(HeaderId::event, "reg");
-    notify.add(HeaderId::subscription_state, status);
-    request.wire = std::move(notify).finish("application/reginfo+xml", reginfo::write(state));
-
-    sip::Answer answer = co_await site.transactions.request(std::move(request));
-    int code = answer.response ? answer.response->status() : 408;
-    // RFC 6665 section 4.2.2: no answer, or 481, ends the subscription; other failures leave it to the next change.
-    if (last || code == 408 || code == 481 || code == 489) end_subscription(core, site, subscription);
-    if (code >= 300) {
-      core.report("notify.failed", "", subscription->watched,
-                  absl::StrFormat("NOTIFY to %s was answered %d", subscription->target, code));
-    }
+    Standing standing = standing_after(core, *subscription, state);
+    sip::ClientRequest notify = make_notify(core, site, *subscription, state, standing.text);
+    sip::Answer answer = co_await site.transactions.request(std::move(notify));
+    judge(core, site, subscription, answer, standing.over);
   }
   subscription->sending = false;
 }
