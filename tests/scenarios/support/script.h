@@ -17,7 +17,8 @@
 //
 //   set KEY VALUE              a setting of the daemon; before the first step that is none
 //   let NAME VALUE             also inside scenarios; `unset NAME` forgets it
-//   flow NAME udp|tcp REMOTE LOCAL     a way between a peer and the daemon, as `ADDRESS:PORT`
+//   flow NAME udp|tcp REMOTE LOCAL     a way between a peer and the daemon, as `ADDRESS:PORT`; LOCAL may be an address
+//                                      alone, for a connection that the daemon opens from any port
 //   > FLOW [MESSAGE k=v ...]   a message comes in on the flow. Its text stands indented below; when it is named, the
 //                              lines below change it: `Header: value` replaces the first row or adds one,
 //                              `+ Header: value` adds a row, `- Header` removes every row. k=v binds variables for

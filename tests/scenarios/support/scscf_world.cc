@@ -14,6 +14,14 @@ Duration duration(const std::string& text) {
   return *parsed;
 }
 
+std::vector<sip::Endpoint> endpoints_from(const std::string& text) {
+  std::vector<sip::Endpoint> endpoints;
+  for (absl::string_view one : absl::StrSplit(text, ' ', absl::SkipEmpty())) {
+    endpoints.push_back(*endpoint_from(std::string(one)));
+  }
+  return endpoints;
+}
+
 std::vector<scscf::OtherServer> servers_from(const std::string& text, const sip::Endpoint& local) {
   std::vector<scscf::OtherServer> servers;
   for (absl::string_view one : absl::StrSplit(text, ';')) {
@@ -42,7 +50,7 @@ scscf::Settings settings_from(const SettingsText& text) {
     else if (key == "home_domain")
       s.home_domain = value;
     else if (key == "listen")
-      s.listen = {*endpoint_from(value)};
+      s.listen = endpoints_from(value);
     else if (key == "qop")
       s.qop = value == "none" ? "" : value;
     else if (key == "await_auth")

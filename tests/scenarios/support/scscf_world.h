@@ -1,8 +1,8 @@
 // An S-CSCF over a fake HSS.
 //
-// Settings: name, home_domain, listen, qop (none: no qop), await_auth, min_expires, max_expires, default_expires,
-// reauthenticate_after, max_resynchronisations, max_contacts, accept_unprotected_aka on, keep_profile on,
-// interrogating off, serving off, servers `NAME ADDRESS:PORT [capability,...]; ...`.
+// Settings: name, home_domain, listen `ADDRESS:PORT ...`, qop (none: no qop), await_auth, min_expires, max_expires,
+// default_expires, reauthenticate_after, max_resynchronisations, max_contacts, accept_unprotected_aka on, keep_profile
+// on, interrogating off, serving off, servers `NAME ADDRESS:PORT [capability,...]; ...`.
 //
 // Steps: hss: (fake_hss.h), and
 //   push: RTR IMPI REASON [IMPU,...] -> 2001         as the HSS, and its answer

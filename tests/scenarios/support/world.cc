@@ -316,6 +316,7 @@ std::string handset_data() {
 
 sip::Flow flow_from(const std::string& protocol, const std::string& remote, const std::string& local) {
   auto there = endpoint_from(remote), here = endpoint_from(local);
+  if (auto address = address_from(local); address.ok()) here = sip::Endpoint{*address, 0};
   if (!there.ok() || !here.ok()) throw Failure("not an endpoint: " + remote + " or " + local);
   sip::Flow flow{protocol == "tcp" ? sip::Protocol::tcp : sip::Protocol::udp, *here, *there, 0};
   if (protocol == "tcp") flow.connection = 1;
