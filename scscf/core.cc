@@ -29,7 +29,7 @@ bool our_domain(const Core& core, const sip::Message& request) {
 Task<void> serve_register(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
   auto read = read_register(transaction->request(), core.settings);
   if (auto* refused = std::get_if<Outcome>(&read)) co_return reply(*transaction, *refused);
-  RegisterRequest request = std::move(std::get<RegisterRequest>(read));
+  SharedRegisterRequest request = std::get<SharedRegisterRequest>(read);
   Outcome outcome = co_await register_(core, site, request);
   reply(*transaction, outcome);
 }

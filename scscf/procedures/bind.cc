@@ -127,22 +127,22 @@ Outcome registered_response(Core& core, const RegisterRequest& request, const Re
   return ok;
 }
 
-Task<Outcome> bind(Core& core, Site& site, RegisterRequest request, bool authenticated) {
+Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool authenticated) {
   bool known = false, late = false;
   cx::ServerAssignmentRequest sar;
   std::shared_ptr<const UserProfile> profile;
-  core.registrar.with_existing(request.impi, [&](User& user) {
-    Registration* registration = user.registration_of(request.impu);
+  core.registrar.with_existing(request->impi, [&](User& user) {
+    Registration* registration = user.registration_of(request->impu);
     if (!registration) return;
     known = true;
-    late = out_of_order(*registration, request);
+    late = out_of_order(*registration, *request);
     profile = registration->profile;
     sar.routing.destination_host = registration->hss_host;
   });
   if (late) co_return Outcome{.code = 500, .why = "CSeq is not higher than that of the last REGISTER of this Call-ID"};
 
-  sar.impi = request.impi;
-  sar.impus = {request.impu_uri};
+  sar.impi = request->impi;
+  sar.impus = {request->impu_uri};
   sar.server_name = core.settings.name;
   sar.type = known ? cx::ServerAssignmentType::re_registration : cx::ServerAssignmentType::registration;
   sar.user_data_available = known;
@@ -154,7 +154,7 @@ Task<Outcome> bind(Core& core, Site& site, RegisterRequest request, bool authent
   if (!saa.user_data.empty() || !profile) {
     auto parsed = parse_user_profile(saa.user_data);
     if (!parsed.ok()) {
-      co_await clear_pending(core, site, request.impi, request.impu_uri, saa.routing.origin_host,
+      co_await clear_pending(core, site, request->impi, request->impu_uri, saa.routing.origin_host,
                              cx::ServerAssignmentType::deregistration_too_much_data);
       co_return Outcome{.code = 480,
                         .why = "SAA: the user profile cannot be used: " + std::string(parsed.status().message())};
@@ -162,16 +162,16 @@ Task<Outcome> bind(Core& core, Site& site, RegisterRequest request, bool authent
     profile = std::make_shared<const UserProfile>(std::move(*parsed));
   }
   std::vector<Identity> set = identities_of(*profile);
-  bool served = std::any_of(set.begin(), set.end(), [&](const Identity& i) { return i.canonical == request.impu; });
+  bool served = std::any_of(set.begin(), set.end(), [&](const Identity& i) { return i.canonical == request->impu; });
   if (!served)
     co_return Outcome{.code = 403, .why = "SAA: the user profile does not contain the identity that registers"};
 
   std::vector<Binding> replaced;
   std::vector<std::string> before, after;
   Registration now;
-  core.registrar.with(request.impi, [&](User& user) {
+  core.registrar.with(request->impi, [&](User& user) {
     before = canonicals(user.registrations);
-    Registration* registration = user.registration_of(request.impu);
+    Registration* registration = user.registration_of(request->impu);
     if (!registration) {
       user.registrations.emplace_back();
       registration = &user.registrations.back();
@@ -181,18 +181,18 @@ Task<Outcome> bind(Core& core, Site& site, RegisterRequest request, bool authent
     registration->set = set;
     registration->hss_host = saa.routing.origin_host;
     if (authenticated) registration->authenticated = core.clock.now();
-    put_contacts(core, request, *registration, authenticated, replaced);
+    put_contacts(core, *request, *registration, authenticated, replaced);
     if (user.state != UserState::registered) user.since = core.clock.wall();
     user.state = UserState::registered;
     user.why.clear();
     after = canonicals(user.registrations);
     now = *registration;
   });
-  core.registrar.reindex(request.impi, before, after);
-  watch_deadlines(core, site, request.impi);
-  core.report(known ? "register.refreshed" : "register.accepted", request.impi, request.impu_uri,
-              absl::StrFormat("registered %s for %d s", request.contact_text(), seconds_of(longest_left(core, now))));
-  Outcome ok = registered_response(core, request, now);
+  core.registrar.reindex(request->impi, before, after);
+  watch_deadlines(core, site, request->impi);
+  core.report(known ? "register.refreshed" : "register.accepted", request->impi, request->impu_uri,
+              absl::StrFormat("registered %s for %d s", request->contact_text(), seconds_of(longest_left(core, now))));
+  Outcome ok = registered_response(core, *request, now);
   ok.then = [&core, set = now.set, replaced] { notify_watchers(core, set, replaced); };
   co_return ok;
 }

@@ -7,7 +7,7 @@
 namespace lapwing::scscf {
 
 // The caller holds the user's turn. authenticated: an answer to a challenge has just been right.
-Task<Outcome> bind(Core& core, Site& site, RegisterRequest request, bool authenticated);
+Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool authenticated);
 
 // The 200 for the identity: Path, all contacts with their expiry, Service-Route, P-Associated-URI, P-Charging-Vector.
 Outcome registered_response(Core& core, const RegisterRequest& request, const Registration& registration);

@@ -56,10 +56,11 @@ Outcome hss_refused(const cx::Result& result, std::string_view command) {
   return Outcome{.code = code, .why = absl::StrFormat("%s: the HSS answered %s", command, cx::result_text(result))};
 }
 
-Task<Outcome> challenge(Core& core, Site& site, RegisterRequest request, std::optional<Resynchronisation> failed) {
+Task<Outcome> challenge(Core& core, Site& site, SharedRegisterRequest request,
+                        std::optional<Resynchronisation> failed) {
   cx::MultimediaAuthRequest mar;
-  mar.impi = request.impi;
-  mar.impu = request.impu_uri;
+  mar.impi = request->impi;
+  mar.impu = request->impu_uri;
   mar.server_name = core.settings.name;
   mar.item.scheme = std::string(scheme);
   if (failed) {
@@ -67,7 +68,7 @@ Task<Outcome> challenge(Core& core, Site& site, RegisterRequest request, std::op
     rand_auts.insert(rand_auts.end(), failed->auts.begin(), failed->auts.end());
     mar.item.authorization = Secret(rand_auts);
   }
-  core.registrar.with_existing(request.impi, [&](User& user) {
+  core.registrar.with_existing(request->impi, [&](User& user) {
     if (user.challenge) mar.routing.destination_host = user.challenge->hss_host;
     if (!user.registrations.empty()) mar.routing.destination_host = user.registrations.front().hss_host;
   });
@@ -81,9 +82,9 @@ Task<Outcome> challenge(Core& core, Site& site, RegisterRequest request, std::op
 
   Challenge pending;
   pending.deadline = core.clock.now() + core.settings.await_auth;
-  pending.call_id = request.call_id;
-  pending.impu = request.impu;
-  pending.impu_uri = request.impu_uri;
+  pending.call_id = request->call_id;
+  pending.impu = request->impu;
+  pending.impu_uri = request->impu_uri;
   aka::Block autn;
   std::copy_n(vector->authenticate.begin(), 16, pending.rand.begin());
   std::copy_n(vector->authenticate.begin() + 16, 16, autn.begin());
@@ -95,19 +96,19 @@ Task<Outcome> challenge(Core& core, Site& site, RegisterRequest request, std::op
   Outcome unauthorized{.code = 401, .why = failed ? "challenged again after a synchronisation failure" : "challenged"};
   unauthorized.headers.emplace_back(HeaderId::www_authenticate,
                                     www_authenticate(core.settings, pending.nonce, *vector));
-  bool remembered = core.registrar.with(request.impi, [&](User& user) {
+  bool remembered = core.registrar.with(request->impi, [&](User& user) {
     user.challenge = std::move(pending);
-    user.last_impu = request.impu;
-    user.last_contact = request.contact_text();
-    user.last_user_agent = request.user_agent;
-    user.last_path = request.path.empty() ? "" : request.path.front();
+    user.last_impu = request->impu;
+    user.last_contact = request->contact_text();
+    user.last_user_agent = request->user_agent;
+    user.last_path = request->path.empty() ? "" : request->path.front();
     if (user.registered()) return;
     user.state = UserState::challenged;
     user.since = core.clock.wall();
     user.why = "waiting for the handset's answer to the 401";
   });
   if (!remembered) co_return Outcome{.code = 503, .why = "as many users as this S-CSCF can remember"};
-  watch_deadlines(core, site, request.impi);
+  watch_deadlines(core, site, request->impi);
   co_return unauthorized;
 }
 

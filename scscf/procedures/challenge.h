@@ -16,7 +16,7 @@ struct Resynchronisation {
 };
 
 // MAR and 401. The caller holds the user's turn. A challenge that was outstanding is superseded.
-Task<Outcome> challenge(Core& core, Site& site, RegisterRequest request, std::optional<Resynchronisation> failed);
+Task<Outcome> challenge(Core& core, Site& site, SharedRegisterRequest request, std::optional<Resynchronisation> failed);
 
 // reg-await-auth: ends the challenge when its time is over.
 Task<void> challenge_unanswered(Core& core, Site& site, std::string impi);

@@ -53,16 +53,16 @@ bool leaves(const Binding& binding, const RegisterRequest& request) {
 
 }  // namespace
 
-Task<Outcome> deregister_user(Core& core, Site& site, RegisterRequest request) {
+Task<Outcome> deregister_user(Core& core, Site& site, SharedRegisterRequest request) {
   std::vector<Binding> gone;
   Registration now;
   bool known = false;
-  core.registrar.with_existing(request.impi, [&](User& user) {
-    Registration* registration = user.registration_of(request.impu);
+  core.registrar.with_existing(request->impi, [&](User& user) {
+    Registration* registration = user.registration_of(request->impu);
     if (!registration) return;
     known = true;
     std::erase_if(registration->bindings, [&](Binding& binding) {
-      if (!leaves(binding, request)) return false;
+      if (!leaves(binding, *request)) return false;
       binding.event = reginfo::ContactEvent::unregistered;
       gone.push_back(binding);
       return true;
@@ -71,13 +71,13 @@ Task<Outcome> deregister_user(Core& core, Site& site, RegisterRequest request) {
   });
   if (!known || gone.empty()) co_return Outcome{.code = 481, .why = "no such binding to deregister"};
 
-  std::vector<Ended> ended = take_empty(core, request.impi, UserState::deregistered, "the handset deregistered");
+  std::vector<Ended> ended = take_empty(core, request->impi, UserState::deregistered, "the handset deregistered");
   auto type = core.settings.keep_profile ? cx::ServerAssignmentType::user_deregistration_store_server_name
                                          : cx::ServerAssignmentType::user_deregistration;
-  for (Ended& set : ended) co_await tell_hss(core, site, request.impi, set, type);
-  core.report("register.deregistered", request.impi, request.impu_uri, "the handset deregistered");
+  for (Ended& set : ended) co_await tell_hss(core, site, request->impi, set, type);
+  core.report("register.deregistered", request->impi, request->impu_uri, "the handset deregistered");
 
-  Outcome ok = registered_response(core, request, now);
+  Outcome ok = registered_response(core, *request, now);
   for (const Binding& binding : gone) {
     ok.headers.emplace_back(sip::HeaderId::contact, absl::StrFormat("<%s>%s;expires=0", binding.uri, binding.params));
   }

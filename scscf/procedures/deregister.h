@@ -7,7 +7,7 @@
 namespace lapwing::scscf {
 
 // A REGISTER whose contacts all leave. The caller holds the user's turn.
-Task<Outcome> deregister_user(Core& core, Site& site, RegisterRequest request);
+Task<Outcome> deregister_user(Core& core, Site& site, SharedRegisterRequest request);
 
 // The time of a contact has come.
 Task<void> expire(Core& core, Site& site, std::string impi);

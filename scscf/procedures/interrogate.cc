@@ -73,12 +73,12 @@ Chosen by_capabilities(const Core& core, const std::optional<cx::ServerCapabilit
   return Outcome{.code = 480, .why = "no S-CSCF has the capabilities that the HSS demands"};
 }
 
-Task<Chosen> ask_hss(Core& core, Site& site, RegisterRequest request, cx::UserAuthorizationType type,
+Task<Chosen> ask_hss(Core& core, Site& site, SharedRegisterRequest request, cx::UserAuthorizationType type,
                      std::vector<std::string> tried) {
   cx::UserAuthorizationRequest uar;
-  uar.impi = request.impi;
-  uar.impu = request.impu_uri;
-  uar.visited_network = request.visited_network.empty() ? core.settings.home_domain : request.visited_network;
+  uar.impi = request->impi;
+  uar.impu = request->impu_uri;
+  uar.visited_network = request->visited_network.empty() ? core.settings.home_domain : request->visited_network;
   uar.type = type;
   auto outcome = co_await core.hss.authorize(site.worker, std::move(uar));
   if (auto* failure = std::get_if<HssFailure>(&outcome)) co_return hss_failed(*failure, "UAR");
@@ -134,21 +134,21 @@ Task<bool> forward(Core& core, Site& site, std::shared_ptr<sip::ServerTransactio
 Task<void> interrogate_register(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
   auto read = read_register(transaction->request(), core.settings);
   if (auto* refused = std::get_if<Outcome>(&read)) co_return reply(*transaction, *refused);
-  RegisterRequest request = std::move(std::get<RegisterRequest>(read));
+  SharedRegisterRequest request = std::get<SharedRegisterRequest>(read);
   auto type =
-      request.deregisters() ? cx::UserAuthorizationType::de_registration : cx::UserAuthorizationType::registration;
+      request->deregisters() ? cx::UserAuthorizationType::de_registration : cx::UserAuthorizationType::registration;
 
   std::vector<std::string> tried;
   // Twice at most: the first choice, and one reselection (section 5.3.1.3).
   for (int round = 0; round < 2; ++round) {
     Chosen chosen = co_await ask_hss(core, site, request, type, tried);
     if (auto* refused = std::get_if<Outcome>(&chosen)) {
-      core.report("register.rejected", request.impi, request.impu_uri,
+      core.report("register.rejected", request->impi, request->impu_uri,
                   absl::StrFormat("%d: %s", refused->code, refused->why));
-      core.registrar.with(request.impi, [&](User& user) {
-        user.last_impu = request.impu;
-        user.last_contact = request.contact_text();
-        user.last_user_agent = request.user_agent;
+      core.registrar.with(request->impi, [&](User& user) {
+        user.last_impu = request->impu;
+        user.last_contact = request->contact_text();
+        user.last_user_agent = request->user_agent;
         if (user.registered()) return;
         user.state = UserState::rejected;
         user.since = core.clock.wall();
@@ -161,7 +161,7 @@ Task<void> interrogate_register(Core& core, Site& site, std::shared_ptr<sip::Ser
       Outcome outcome = co_await register_(core, site, request);
       co_return reply(*transaction, outcome);
     }
-    bool may_reselect = round == 0 && request.protection != Protection::yes;
+    bool may_reselect = round == 0 && request->protection != Protection::yes;
     bool done = co_await forward(core, site, transaction, choice.other, may_reselect);
     if (done) co_return;
     tried.push_back(choice.other.name);

@@ -48,22 +48,21 @@ void remember_rejection(Core& core, const RegisterRequest& request, const std::s
   });
 }
 
-Task<Outcome> authenticated(Core& core, Site& site, RegisterRequest request) {
-  if (request.deregisters()) co_return co_await deregister_user(core, site, std::move(request));
+Task<Outcome> authenticated(Core& core, Site& site, SharedRegisterRequest request) {
+  if (request->deregisters()) co_return co_await deregister_user(core, site, std::move(request));
   co_return co_await bind(core, site, std::move(request), true);
 }
 
 // TS 24.229 section 5.4.1.2.2: the answer to the outstanding challenge, nullopt when the request is not an answer to
 // it.
-Task<std::optional<Outcome>> take_answer(Core& core, Site& site, RegisterRequest request, Challenge challenge,
-                                         bool response_counts) {
-  Verdict verdict = judge(request, challenge, core.settings);
+Task<std::optional<Outcome>> take_answer(Core& core, Site& site, SharedRegisterRequest request, Challenge challenge,
+                                         Verdict verdict, bool response_counts) {
   switch (verdict.kind) {
     case Verdict::Kind::other:
       co_return std::nullopt;
     case Verdict::Kind::right:
       if (!response_counts) co_return std::nullopt;
-      forget_challenge(core, request);
+      forget_challenge(core, *request);
       co_return co_await authenticated(core, site, std::move(request));
     case Verdict::Kind::synchronise: {
       if (challenge.resynchronisations >= core.settings.max_resynchronisations) break;
@@ -79,9 +78,9 @@ Task<std::optional<Outcome>> take_answer(Core& core, Site& site, RegisterRequest
   std::string why = verdict.kind == Verdict::Kind::synchronise
                         ? "the SIM reported a wrong sequence number again and again; two HSSs sharing its K?"
                         : verdict.why;
-  forget_challenge(core, request);
-  remember_rejection(core, request, why);
-  co_await clear_pending(core, site, request.impi, request.impu_uri, challenge.hss_host,
+  forget_challenge(core, *request);
+  remember_rejection(core, *request, why);
+  co_await clear_pending(core, site, request->impi, request->impu_uri, challenge.hss_host,
                          cx::ServerAssignmentType::authentication_failure);
   co_return Outcome{.code = 403, .reason = "Forbidden - Authentication Failed", .why = why};
 }
@@ -105,20 +104,21 @@ void explain_unprotected(Core& core, const RegisterRequest& request, Outcome& ou
   });
 }
 
-Task<Outcome> serve(Core& core, Site& site, RegisterRequest request) {
-  Standing standing = standing_of(core, request);
-  bool is_protected = request.protection == Protection::yes;
+Task<Outcome> serve(Core& core, Site& site, SharedRegisterRequest request) {
+  Standing standing = standing_of(core, *request);
+  bool is_protected = request->protection == Protection::yes;
 
+  bool was_right = false;
   if (standing.challenge) {
     bool response_counts = is_protected || core.settings.accept_unprotected_aka;
-    auto answered = co_await take_answer(core, site, request, *standing.challenge, response_counts);
+    Verdict verdict = judge(*request, *standing.challenge, core.settings);
+    was_right = verdict.kind == Verdict::Kind::right;
+    auto answered = co_await take_answer(core, site, request, *standing.challenge, std::move(verdict), response_counts);
     if (answered) co_return std::move(*answered);
   }
   if (!is_protected) {
-    bool was_right =
-        standing.challenge && judge(request, *standing.challenge, core.settings).kind == Verdict::Kind::right;
     Outcome outcome = co_await challenge(core, site, request, std::nullopt);
-    if (was_right) explain_unprotected(core, request, outcome);
+    if (was_right) explain_unprotected(core, *request, outcome);
     co_return outcome;
   }
 
@@ -127,8 +127,8 @@ Task<Outcome> serve(Core& core, Site& site, RegisterRequest request) {
     co_return Outcome{.code = 500,
                       .why = "marked as protected, but the user is neither registered nor challenged here"};
   }
-  if (request.query) co_return bindings_of(core, request);
-  if (request.deregisters()) co_return co_await deregister_user(core, site, std::move(request));
+  if (request->query) co_return bindings_of(core, *request);
+  if (request->deregisters()) co_return co_await deregister_user(core, site, std::move(request));
   if (standing.reauthenticate || !standing.contact_known) {
     co_return co_await challenge(core, site, std::move(request), std::nullopt);
   }
@@ -137,19 +137,19 @@ Task<Outcome> serve(Core& core, Site& site, RegisterRequest request) {
 
 }  // namespace
 
-Task<Outcome> register_(Core& core, Site& site, RegisterRequest request) {
-  auto turn = co_await core.turns.take(site.worker, request.impi);
+Task<Outcome> register_(Core& core, Site& site, SharedRegisterRequest request) {
+  auto turn = co_await core.turns.take(site.worker, request->impi);
   if (!turn) {
     Outcome busy{.code = 500, .why = "too many REGISTERs of this user at once"};
     busy.headers.emplace_back(sip::HeaderId::retry_after, "5");
     co_return busy;
   }
-  std::string impi = request.impi, impu = request.impu_uri;
+  std::string impi = request->impi, impu = request->impu_uri;
   Outcome outcome = co_await serve(core, site, request);
   if (outcome.code == 401) {
     core.report("register.challenged", impi, impu, outcome.why);
   } else if (outcome.code >= 300) {
-    remember_rejection(core, request, outcome.why);
+    remember_rejection(core, *request, outcome.why);
     core.report("register.rejected", impi, impu, std::to_string(outcome.code) + ": " + outcome.why);
   }
   co_return outcome;

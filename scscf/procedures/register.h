@@ -6,6 +6,6 @@
 
 namespace lapwing::scscf {
 
-Task<Outcome> register_(Core& core, Site& site, RegisterRequest request);
+Task<Outcome> register_(Core& core, Site& site, SharedRegisterRequest request);
 
 }  // namespace lapwing::scscf

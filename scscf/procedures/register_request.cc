@@ -94,7 +94,7 @@ bool same_binding(const Binding& binding, const RequestedContact& contact) {
   return sip::uris_equal(binding.uri, contact.uri);
 }
 
-std::variant<RegisterRequest, Outcome> read_register(const sip::Message& message, const Settings& settings) {
+std::variant<SharedRegisterRequest, Outcome> read_register(const sip::Message& message, const Settings& settings) {
   RegisterRequest out;
   auto to = sip::NameAddr::parse(message.header(HeaderId::to));
   auto from = sip::NameAddr::parse(message.header(HeaderId::from));
@@ -140,7 +140,7 @@ std::variant<RegisterRequest, Outcome> read_register(const sip::Message& message
     out.orig_ioi = params.unquoted("orig-ioi");
   }
   out.body = std::string(message.body());
-  return out;
+  return std::make_shared<const RegisterRequest>(std::move(out));
 }
 
 }  // namespace lapwing::scscf

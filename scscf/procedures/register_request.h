@@ -2,6 +2,7 @@
 // the message, so that a procedure may keep it across awaits.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -46,11 +47,14 @@ struct RegisterRequest {
   std::string contact_text() const { return contacts.empty() ? "" : contacts.front().uri; }
 };
 
+// Procedures hand it to one another and change nothing in it.
+using SharedRegisterRequest = std::shared_ptr<const RegisterRequest>;
+
 // The same binding by instance (and reg-id) where both have one, else by URI (RFC 5626 section 6, RFC 3261
 // section 10.3).
 bool same_binding(const Binding& binding, const RequestedContact& contact);
 
 // An Outcome with 400, 403 or 423 when the registrar cannot take it.
-std::variant<RegisterRequest, Outcome> read_register(const sip::Message& message, const Settings& settings);
+std::variant<SharedRegisterRequest, Outcome> read_register(const sip::Message& message, const Settings& settings);
 
 }  // namespace lapwing::scscf
