@@ -2,154 +2,18 @@
 # runs: host
 """Cx toward HSSs that misbehave: each trap of freeDiameter and of real HSSs that is known, one test each.
 
-Drives cx_probe (our client) against bad_hss (scripted, no Diameter library) and good_hss (our server). Loopback only, no
-privileges, ports chosen by the kernel. Programs come from $LAPWING_BIN, else build/release/bin. CX_TRAPS_TIMES=1 shows
-the time of each test, CX_TRAPS_LOG=debug the programs' logs.
+Drives cx_probe (our client) against bad_hss (scripted, no Diameter library) and good_hss (our server). What an HSS pushes is
+in cx_pushes_test.py.
 
-    python3 tests/e2e/cx_traps_test.py [-v] [CxTraps.test_...]
+    python3 tests/e2e/cx_traps_test.py [-v] [Framework.test_...]
 """
-import os
-import pathlib
-import queue
-import re
-import signal
 import socket
-import subprocess
-import threading
+import sys
 import time
-import unittest
+from pathlib import Path
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("LAPWING_BIN", ROOT / "build" / "release" / "bin"))
-
-
-class Program:
-    """A child process, its lines of output, and what it is told."""
-
-    def __init__(self, name, *args):
-        self.log = open(os.devnull, "w") if not os.environ.get("CX_TRAPS_LOG") else None
-        self.process = subprocess.Popen([str(BIN / name), *map(str, args)], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=self.log, text=True, errors="replace",
-                                        bufsize=1)
-        self.lines = queue.Queue()
-        self.seen = []
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            self.lines.put(line.rstrip("\n"))
-        self.lines.put(None)
-
-    def tell(self, line):
-        try:
-            self.process.stdin.write(line + "\n")
-            self.process.stdin.flush()
-        except BrokenPipeError:
-            raise AssertionError("the program has ended, after %r" % self.seen[-8:])
-
-    def expect(self, pattern, seconds=8):
-        """The first new line that matches; what comes before it is kept in seen."""
-        end = time.monotonic() + seconds
-        while True:
-            try:
-                line = self.lines.get(timeout=max(0, end - time.monotonic()))
-            except queue.Empty:
-                line = None
-            if line is None:
-                raise AssertionError("no line like %r; got %r" % (pattern, self.seen[-8:]))
-            self.seen.append(line)
-            found = re.search(pattern, line)
-            if found:
-                return found
-
-    def drain(self, seconds):
-        """The lines that come within this time."""
-        end = time.monotonic() + seconds
-        lines = []
-        while time.monotonic() < end:
-            try:
-                line = self.lines.get(timeout=max(0.001, end - time.monotonic()))
-            except queue.Empty:
-                break
-            if line is None:
-                break
-            lines.append(line)
-        self.seen += lines
-        return lines
-
-    def ask(self, line, pattern, seconds=8):
-        self.tell(line)
-        return self.expect(pattern, seconds)
-
-    def stop(self):
-        if self.process.poll() is None:
-            self.process.kill()
-        self.process.wait()
-        try:
-            self.process.stdin.close()
-        except BrokenPipeError:
-            pass
-        self.reader.join(2)
-        self.process.stdout.close()
-        if self.log:
-            self.log.close()
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-class CxTest(unittest.TestCase):
-    def start(self, name, *args):
-        program = Program(name, *args)
-        self.addCleanup(program.stop)
-        return program
-
-    def bad_hss(self, mode="ok", host="hss1.example", **options):
-        args = [x for k, v in options.items() for x in ("--" + k, v)]
-        hss = self.start("bad_hss", "--identity", host, "--realm", "example", "--mode", mode, *args)
-        hss.port = int(hss.expect(r"^port (\d+)").group(1))
-        hss.host = host
-        return hss
-
-    def good_hss(self, host="hss1.example", port=None):
-        port = port or free_port()
-        hss = self.start("good_hss", "--identity", host, "--realm", "example", "--port", port)
-        hss.expect("^ready")
-        hss.port, hss.host = port, host
-        return hss
-
-    def probe(self, *peers, wait=True, **options):
-        args = [x for p in peers for x in ("--peer", "%s=127.0.0.1:%d" % (p.host, p.port))]
-        args += [x for k, v in options.items() for x in ("--" + k.replace("_", "-"), v) if x is not None]
-        args += ["--log", os.environ.get("CX_TRAPS_LOG", "info")]
-        probe = self.start("cx_probe", "--identity", "scscf.example", "--realm", "example", *args)
-        probe.expect("^ready")
-        for p in peers if wait else []:
-            probe.ask("wait %s open 5000" % p.host, "^wait ok", 6)
-        return probe
-
-    def check_ends_in_time(self, probe):
-        took = int(probe.ask("quit", r"^stopped in (\d+) ms", 4).group(1))
-        self.assertLess(took, 2000)
-        self.assertEqual(probe.process.wait(2), 0)
-
-    def outcome_of(self, mode, request="mar u1@example", reconnects=False, **options):
-        """What the client makes of one answer in this mode; afterwards it must still work."""
-        hss = self.bad_hss(mode, **options)
-        probe = self.probe(hss, deadline=700)
-        text = probe.ask(request, r"^\w+ (answer|failure) .*").group(0)
-        if reconnects:  # which takes up to 4 s, and is tested elsewhere
-            probe.ask("peers", "^peers end")
-            return text
-        hss.tell("mode ok")
-        probe.tell("wait hss1.example open 5000")
-        probe.expect("^wait ok", 6)
-        probe.ask("mar again@example", "^mar answer DIAMETER_SUCCESS")
-        return text
+sys.path[:0] = [str(Path(__file__).resolve().parent)]
+from cx_programs import CxTest, free_port, main  # noqa: E402
 
 
 class Framework(CxTest):
@@ -579,84 +443,5 @@ class SeveralHss(CxTest):
         self.check_ends_in_time(probe)
 
 
-class Pushes(CxTest):
-    """RTR and PPR, right and wrong."""
-
-    def answer_to(self, name, **options):
-        hss = self.bad_hss("ok")
-        probe = self.probe(hss, **options)
-        hss.tell("push " + name)
-        found = hss.expect(r"^answer (\d+) result=(\d+) failed=(\d+) E=(\d)")
-        probe.ask("mar u1@example", "^mar answer")  # still alive
-        return tuple(map(int, found.groups()))
-
-    def test_rtr_reaches_the_worker_and_is_answered(self):
-        self.assertEqual(self.answer_to("rtr"), (304, 2001, 0, 0))
-
-    def test_ppr_reaches_the_worker_and_is_answered_with_an_experimental_result(self):
-        self.assertEqual(self.answer_to("ppr")[:2], (305, 5009))
-
-    def test_rtr_with_an_empty_user_name_gets_5004(self):
-        self.assertEqual(self.answer_to("rtr-empty-user"), (304, 5004, 1, 0))
-
-    def test_rtr_without_user_name_gets_5005(self):
-        self.assertEqual(self.answer_to("rtr-no-user"), (304, 5005, 1, 0))
-
-    def test_rtr_without_reason_gets_5005(self):
-        self.assertEqual(self.answer_to("rtr-no-reason"), (304, 5005, 615, 0))
-
-    def test_rtr_with_an_unknown_mandatory_avp_gets_5001(self):
-        self.assertEqual(self.answer_to("rtr-unknown-m"), (304, 5001, 9999, 0))
-
-    def test_rtr_with_a_reason_of_2_bytes_gets_5014(self):
-        self.assertEqual(self.answer_to("rtr-short-reason")[:2], (304, 5014))
-
-    def test_rtr_of_an_unknown_application_gets_3007_with_the_e_flag(self):
-        self.assertEqual(self.answer_to("rtr-other-application"), (304, 3007, 0, 1))
-
-    def test_rtr_to_another_host_gets_3002_with_the_e_flag(self):
-        self.assertEqual(self.answer_to("rtr-other-host"), (304, 3002, 0, 1))
-
-    def test_rtr_with_an_avp_beyond_the_message_gets_5014_and_keeps_the_connection(self):
-        hss = self.bad_hss("ok")
-        probe = self.probe(hss)
-        hss.tell("push rtr-broken-avp")
-        hss.expect("^answer 304 result=5014")
-        self.assertNotIn("disconnected", hss.seen)
-        probe.ask("mar u1@example", "^mar answer")
-
-    def test_a_request_that_a_cscf_does_not_serve_gets_3001_with_the_e_flag(self):
-        self.assertEqual(self.answer_to("mar"), (303, 3001, 0, 1))
-
-    def test_a_push_that_takes_too_long_gets_5012(self):
-        self.assertEqual(self.answer_to("rtr", push_delay=5000, push_deadline=200)[:2], (304, 5012))
-
-    def test_a_push_storm_is_answered_and_bounded(self):
-        hss = self.bad_hss("ok")
-        probe = self.probe(hss, push_delay=300)
-        for _ in range(1500):
-            hss.tell("push rtr")
-        results = [hss.expect(r"^answer 304 result=(\d+)").group(1) for _ in range(1500)]
-        self.assertTrue(set(results) <= {"2001", "3004"})
-        probe.ask("mar u1@example", "^mar answer")
-
-    def test_our_own_server_sends_rtr_and_ppr_and_gets_the_answers(self):
-        hss = self.good_hss()
-        probe = self.probe(hss)
-        hss.ask("rtr scscf.example u1@example", r"^rtr answer DIAMETER_SUCCESS \(2001\) from scscf.example")
-        probe.expect("^RTR u1@example reason=2 from hss1.example")
-        hss.ask("ppr scscf.example u1@example", r"^ppr answer .*\(experimental 5009\) from scscf.example")
-        hss.ask("rtr nobody.example u1@example", "^rtr failure: .*UNABLE_TO_DELIVER")
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    if os.environ.get("CX_TRAPS_TIMES"):
-        run = unittest.TestCase.run
-
-        def timed(self, result=None):
-            began = time.monotonic()
-            run(self, result)
-            print("%6.2f s %s" % (time.monotonic() - began, self.id()))
-        unittest.TestCase.run = timed
-    unittest.main()
+    main()
