@@ -57,6 +57,19 @@ class Pushes(CxTest):
         self.assertNotIn("disconnected", hss.seen)
         probe.ask("mar u1@example", "^mar answer")
 
+    def stays(self, name, seconds=0.3):
+        """The answer to a push that must not cost the connection, now or at our next tick."""
+        hss = self.bad_hss("ok")
+        probe = self.probe(hss)
+        found = hss.ask("push " + name, r"^answer (\d+) result=(\d+) failed=(\d+) E=(\d)")
+        self.assertNotIn("disconnected", hss.drain(seconds))
+        probe.ask("mar u1@example", "^mar answer DIAMETER_SUCCESS")
+        self.assertNotIn("disconnected", hss.seen)
+        return tuple(map(int, found.groups()))
+
+    def test_an_avp_that_comes_too_often_gets_5009_and_keeps_the_connection(self):
+        self.assertEqual(self.stays("rtr-two-applications")[:2], (304, 5009))
+
     def test_a_request_that_a_cscf_does_not_serve_gets_3001_with_the_e_flag(self):
         self.assertEqual(self.answer_to("mar"), (303, 3001, 0, 1))
 

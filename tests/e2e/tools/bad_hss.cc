@@ -20,6 +20,7 @@
 // Pushes
 //   fuzz (a RTR with a few bytes changed)  rtr  rtr-empty-user  rtr-no-reason  rtr-unknown-m  rtr-nul-session  ppr
 //   rtr-no-user  rtr-short-reason  rtr-other-application  rtr-other-host  rtr-broken-avp (beyond the message)  mar
+//   rtr-two-applications
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -369,6 +370,11 @@ void BadHss::push(const std::string& what) {
     p.impi = r.impi;
     p.user_data = "<IMSSubscription/>";
     message = cx::request_message(cx::Command::push_profile, session, cx::encode(p));
+  }
+  auto insert = [&](Avp avp) { message.avps.insert(message.avps.begin() + 1, std::move(avp)); };
+  if (what == "rtr-two-applications") {
+    Avp application = diameter::unsigned32(258, 0, true, cx::application_id);
+    insert(diameter::grouped(260, 0, true, {diameter::unsigned32(266, 0, true, 10415), application, application}));
   }
   if (what == "mar") message.command = 303;
   if (what == "rtr-other-application") message.application = 4711;
