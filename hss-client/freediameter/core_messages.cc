@@ -351,10 +351,10 @@ void State::on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other
       // Without a message the text is a buffer of bytes instead.
       const char* why = message ? static_cast<const char*>(other) : "no Diameter message";
       LW_LOG(warn, "what %s sent cannot be parsed: %s", name_of(peer), log::printable(why ? why : ""));
-      // Before Routing-IN passed the first message on, no other thread has any to parse.
+      // Before Routing-IN passed the first message on, no other thread has any to parse that is routed.
       pthread_t routing = core->routing_in;
       bool in_routing = routing == pthread_t{} || pthread_equal(routing, pthread_self());
-      if (message != nullptr && peer == nullptr && in_routing && core->options.guarded) {
+      if (message != nullptr && fd_msg_is_routable(message) && peer == nullptr && in_routing && core->options.guarded) {
         core->refused_by_routing(message, why, false);
       }
       break;

@@ -11,6 +11,7 @@ using Bytes = std::span<uint8_t>;
 using ReadBytes = std::span<const uint8_t>;
 
 constexpr uint32_t session_id = 263, result_code = 268, auth_session_state = 277, failed_avp = 279, error_message = 281;
+constexpr uint32_t class_code = 25, destination_realm = 283, proxy_info = 284, destination_host = 293;
 constexpr uint32_t nobodys_code = 0xfffffff0;  // an AVP that no dictionary has
 
 uint32_t read24(ReadBytes b, size_t at) {
@@ -60,6 +61,27 @@ std::optional<size_t> fixed_size(diameter::AvpType type) {
   }
 }
 
+// As freeDiameter knows it: its own dictionary has AVPs of RFC 6733 that ours lacks.
+std::optional<diameter::AvpType> type_of(const Frame& f, const AvpRules& rules) {
+  static constexpr uint32_t numbers[] = {27,  85,  265, 267, 270, 271, 272, 273, 274,
+                                         276, 285, 291, 295, 299, 480, 483, 485};
+  static constexpr uint32_t strings[] = {44, 50, 257, 269};
+  constexpr uint32_t accounting_sub_session_id = 287;
+  if (std::optional<AvpRule> rule = rules(f.code, f.vendor)) return rule->type;
+  if (f.vendor != 0) return std::nullopt;
+  if (f.code == accounting_sub_session_id) return diameter::AvpType::unsigned64;
+  if (std::find(std::begin(numbers), std::end(numbers), f.code) != std::end(numbers)) {
+    return diameter::AvpType::unsigned32;
+  }
+  if (std::find(std::begin(strings), std::end(strings), f.code) != std::end(strings)) return diameter::AvpType::octets;
+  return std::nullopt;
+}
+
+std::optional<size_t> number_size(std::optional<diameter::AvpType> type) {
+  if (!type || *type == diameter::AvpType::time) return std::nullopt;  // a Time is a string to freeDiameter
+  return fixed_size(*type);
+}
+
 // Bounded by diameter::max_depth. Returns the first fault.
 std::string set_flags(Bytes avps, const AvpRules& rules, bool answer, size_t depth) {
   if (depth == diameter::max_depth) return "groups too deep";
@@ -72,14 +94,6 @@ std::string set_flags(Bytes avps, const AvpRules& rules, bool answer, size_t dep
     if (answer && f->code == failed_avp && f->vendor == 0) write32(avps, 0, nobodys_code);
     std::optional<AvpRule> rule = rules(read32(avps, 0), f->vendor);
     uint8_t& flags = avps[4];
-    bool refused = rule ? fixed_size(rule->type).has_value() : (flags & diameter::avp_flag::mandatory) != 0;
-    if (!answer && f->length == f->header && refused) {
-      // Refused for being empty, it goes into Failed-AVP, and freeDiameter cannot encode that: the connection would
-      // end.
-      write32(avps, 0, nobodys_code);
-      flags &= static_cast<uint8_t>(~diameter::avp_flag::mandatory);
-      rule.reset();
-    }
     if (rule) {
       flags = static_cast<uint8_t>((flags & ~rule->flag_mask) | (rule->flag_value & rule->flag_mask));
       std::optional<size_t> size = fixed_size(rule->type);
@@ -98,13 +112,17 @@ std::string set_flags(Bytes avps, const AvpRules& rules, bool answer, size_t dep
   return {};
 }
 
+void write_length(Bytes avps, size_t length) {
+  avps[5] = static_cast<uint8_t>(length >> 16);
+  avps[6] = static_cast<uint8_t>(length >> 8);
+  avps[7] = static_cast<uint8_t>(length);
+}
+
 // Writes an AVP's header without flags at the front.
 void overwrite(Bytes avps, uint32_t code, size_t length) {
   write32(avps, 0, code);
   avps[4] = 0;
-  avps[5] = static_cast<uint8_t>(length >> 16);
-  avps[6] = static_cast<uint8_t>(length >> 8);
-  avps[7] = static_cast<uint8_t>(length);
+  write_length(avps, length);
 }
 
 // In place of all AVPs, an Error-Message that tells the fault, and one that says nothing in the space that is left.
@@ -145,6 +163,53 @@ void move_result_forward(Bytes avps) {
   }
 }
 
+// Gives the empty AVP at `at` one of its neighbours as a value, rather one that neither routing nor the answer needs.
+// The value has not the size that is wanted. Without a neighbour, what remains can be read as no AVP.
+void fill(Bytes avps, size_t at, std::optional<size_t> wanted) {
+  size_t header = frame_of(avps.subspan(at))->header;
+  auto here = [&](size_t offset) { return avps.begin() + static_cast<std::ptrdiff_t>(offset); };
+  for (bool any : {false, true}) {
+    for (size_t next = 0; std::optional<Frame> f = frame_of(avps.subspan(next)); next += f->padded) {
+      bool needed = f->vendor == 0 && (f->code == session_id || f->code == destination_realm || f->code == proxy_info ||
+                                       f->code == destination_host);
+      if (next == at || f->padded % 4 != 0 || (needed && !any)) continue;
+      if (next < at) {
+        std::rotate(here(next), here(at), here(at + header));
+      } else {
+        std::rotate(here(at + header), here(next), here(next + f->padded));
+      }
+      size_t length = header + f->padded - (wanted == f->padded ? 1 : 0);
+      return write_length(avps.subspan(std::min(at, next)), length);
+    }
+  }
+  std::fill(avps.begin(), avps.end(), uint8_t{0});
+}
+
+// freeDiameter puts the first AVP that it refuses into Failed-AVP. An empty one it cannot encode there, and ends the
+// connection. Groups too deep for us become ones that it does not enter. Returns true when there was one: the rest does
+// not matter then.
+bool fill_empty(Bytes avps, const AvpRules& rules, bool mandatory, size_t depth) {
+  for (size_t at = 0; std::optional<Frame> f = frame_of(avps.subspan(at)); at += f->padded) {
+    std::optional<diameter::AvpType> type = type_of(*f, rules);
+    bool m = mandatory && (avps[at + 4] & diameter::avp_flag::mandatory);
+    if (type == diameter::AvpType::group) {
+      Bytes members = avps.subspan(at + f->header, f->length - f->header);
+      if (depth + 1 < diameter::max_depth) {
+        if (fill_empty(members, rules, m, depth + 1)) return true;
+      } else if (!members.empty()) {
+        std::fill(members.begin(), members.end(), uint8_t{0});
+        return true;
+      }
+    } else if (f->length == f->header) {
+      std::optional<size_t> size = number_size(type);
+      if (!size && (type || !m)) continue;
+      fill(avps, at, size);
+      return true;
+    }
+  }
+  return false;
+}
+
 // An AVP that does not fit costs the connection, and with it every request in flight. In a request it and what follows
 // becomes an Auth-Session-State of a wrong length, which freeDiameter answers with 5014.
 void mend_request(Bytes avps) {
@@ -156,12 +221,47 @@ void mend_request(Bytes avps) {
     at += f->padded;
   }
   if (at == avps.size()) return;
-  if (avps.size() - at < 12) at = last;  // no room for an AVP with a value: the one before is lost too
+  if (avps.size() - at < 9) at = last;  // no room for an AVP with a value: the one before is lost too
   Bytes rest = avps.subspan(at);
-  if (rest.size() < 12) return;
   std::fill(rest.begin(), rest.end(), uint8_t{0});
+  if (rest.size() == 8) return overwrite(rest, nobodys_code, 8);  // it is all there is, and says nothing
   overwrite(rest, auth_session_state, rest.size() == 12 ? 11 : rest.size());
   rest[4] = diameter::avp_flag::mandatory;
+}
+
+// Whether freeDiameter can read these AVPs to their end, and so copy them into an answer. Empty ones that it does not
+// know it could read but not copy: they become Class.
+bool make_copyable(Bytes avps, const AvpRules& rules, size_t depth) {
+  while (!avps.empty()) {
+    std::optional<Frame> f = frame_of(avps);
+    if (!f) return false;
+    std::optional<diameter::AvpType> type = type_of(*f, rules);
+    size_t length = f->length - f->header;
+    if (number_size(type).value_or(length) != length) return false;
+    if (!type && length == 0) {
+      write32(avps, 0, class_code);
+      avps[4] = diameter::avp_flag::mandatory;
+      if (f->vendor_flag) write32(avps, 8, 0);  // now its value
+    }
+    if (type == diameter::AvpType::group) {
+      if (depth + 1 == diameter::max_depth) return false;
+      if (!make_copyable(avps.subspan(f->header, length), rules, depth + 1)) return false;
+    }
+    avps = avps.subspan(f->padded);
+  }
+  return true;
+}
+
+// freeDiameter copies each Proxy-Info of a request into the answer; when that fails it drops the request, or the
+// connection. A group of another name is answered with 5004 or 5014.
+void rename_broken_proxy_info(Bytes avps, const AvpRules& rules) {
+  while (std::optional<Frame> f = frame_of(avps)) {
+    if (f->code == proxy_info && f->vendor == 0 &&
+        !make_copyable(avps.subspan(f->header, f->length - f->header), rules, 0)) {
+      write32(avps, 0, failed_avp);
+    }
+    avps = avps.subspan(f->padded);
+  }
 }
 
 // A NUL in a request's Session-Id makes freeDiameter shut itself down.
@@ -198,7 +298,7 @@ std::string make_safe(std::span<uint8_t> message, const AvpRules& rules, std::sp
   uint32_t command = read24(message, 5);
   Bytes avps = message.subspan(diameter::header_size);
   bool base = std::find(std::begin(base_commands), std::end(base_commands), command) != std::end(base_commands);
-  if (!answer && read32(message, 8) != 0) mend_request(avps);
+  if (!answer) mend_request(avps);
   clean_session_id(avps);
   std::string fault;
   if (std::find(commands.begin(), commands.end(), command) != commands.end()) {
@@ -206,7 +306,12 @@ std::string make_safe(std::span<uint8_t> message, const AvpRules& rules, std::sp
   } else if (!base) {
     fault = absl::StrFormat("unknown command %d", command);
   }
-  if (!answer) return {};
+  if (!answer) {
+    fill_empty(avps, rules, true, 0);
+    mend_request(avps);  // if that left nothing that can be read
+    rename_broken_proxy_info(avps, rules);
+    return {};
+  }
   if (fault.empty()) {
     move_result_forward(avps);
   } else {

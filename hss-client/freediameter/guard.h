@@ -6,9 +6,21 @@
 //
 // So: Result-Code is moved to the front (behind Session-Id); the fixed flags of AVPs we know are set right; in an
 // answer the M flag of unknown AVPs is cleared; an answer that our own codec would not take becomes one without
-// Result-Code, which is told to the caller as malformed. Requests keep their faults: freeDiameter answers them as it
-// should. Only a NUL in Session-Id is replaced, and an AVP that goes beyond the message becomes one that is answered
-// with 5014 instead of costing the connection.
+// Result-Code, which is told to the caller as malformed. Requests keep their faults, and freeDiameter answers them as
+// it should; but what would cost the connection instead, or more, is made a fault that it can answer:
+//
+//   an AVP beyond the message   it and what follows becomes an Auth-Session-State of a wrong length: 5014
+//   an empty AVP it refuses     takes a neighbour as its value: 5014 when it is a number, 5001 when unknown with M
+//                               (it cannot encode an empty one in Failed-AVP); alone in its group: 5004
+//   a group deeper than ours    can be read no more: 5004
+//   a broken Proxy-Info         becomes a Failed-AVP: 5004 or 5014 (it cannot copy a broken one into the answer;
+//                               an empty unknown AVP in one becomes a Class for the same reason)
+//   a NUL in Session-Id         is replaced (it would shut itself down)
+//
+// Nothing mends a message of another version, one over 64 KiB, or one with 1 to 7 bytes behind its header: it cannot be
+// read at all, and freeDiameter closes the connection. A length that is wrong puts the next message out of step, with
+// the same end. It also closes, as it should, at a DPR and at a DWR with another Origin-State-Id: that peer started
+// anew.
 #pragma once
 
 #include <cstdint>

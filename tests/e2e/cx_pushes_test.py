@@ -67,8 +67,34 @@ class Pushes(CxTest):
         self.assertNotIn("disconnected", hss.seen)
         return tuple(map(int, found.groups()))
 
+    def test_an_avp_beyond_a_message_of_application_0_keeps_the_connection(self):
+        self.assertEqual(self.stays("rtr-broken-of-0")[1] // 1000, 3)  # application 0 has no RTR
+
+    def test_an_empty_number_gets_5014_and_keeps_the_connection(self):
+        self.assertEqual(self.stays("rtr-empty-state"), (304, 5014, 277, 0))
+
+    def test_an_empty_number_that_cx_does_not_know_gets_5014_and_keeps_the_connection(self):
+        self.assertEqual(self.stays("rtr-empty-binding"), (304, 5014, 270, 0))
+
+    def test_an_empty_number_in_a_watchdog_gets_5014_and_keeps_the_connection(self):
+        self.assertEqual(self.stays("dwr-empty-state"), (280, 5014, 278, 0))
+
+    def test_a_broken_proxy_info_gets_5004_and_keeps_the_connection(self):
+        self.assertEqual(self.stays("rtr-proxy-info"), (304, 5004, 279, 0))
+        self.assertEqual(self.stays("rtr-proxy-info-local")[:2], (304, 5004))
+        self.assertEqual(self.stays("rtr-proxy-info-empty"), (304, 2001, 0, 0))  # not broken, but it cannot be copied
+
     def test_an_avp_that_comes_too_often_gets_5009_and_keeps_the_connection(self):
         self.assertEqual(self.stays("rtr-two-applications")[:2], (304, 5009))
+
+    def test_what_cannot_be_read_at_all_closes_the_connection_which_comes_back(self):
+        for name in ("rtr-bad-version", "rtr-short-length", "rtr-stub"):
+            hss = self.bad_hss("ok")
+            probe = self.probe(hss)
+            hss.ask("push " + name, "^disconnected")
+            hss.expect("^connected", 8)
+            probe.ask("wait hss1.example open 8000", "^wait ok", 9)
+            probe.ask("mar u1@example", "^mar answer DIAMETER_SUCCESS")
 
     def test_a_request_that_a_cscf_does_not_serve_gets_3001_with_the_e_flag(self):
         self.assertEqual(self.answer_to("mar"), (303, 3001, 0, 1))

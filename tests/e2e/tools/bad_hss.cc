@@ -20,7 +20,10 @@
 // Pushes
 //   fuzz (a RTR with a few bytes changed)  rtr  rtr-empty-user  rtr-no-reason  rtr-unknown-m  rtr-nul-session  ppr
 //   rtr-no-user  rtr-short-reason  rtr-other-application  rtr-other-host  rtr-broken-avp (beyond the message)  mar
-//   rtr-two-applications
+//   rtr-broken-of-0 (and application 0)  rtr-empty-state  rtr-empty-binding (no AVP of Cx)  rtr-two-applications
+//   dwr-empty-state  rtr-proxy-info (a broken one)  rtr-proxy-info-local (and not routed)
+//   rtr-proxy-info-empty (with an empty unknown AVP)  rtr-bad-version  rtr-short-length (16)
+//   rtr-stub (4 bytes behind the header)
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -154,9 +157,7 @@ void BadHss::on_message(Message message) {
       if (auto* avps = std::get_if<Avps>(&inner); avps && !avps->empty()) failed_code = avps->front().code;
     }
     bool error = (message.flags & diameter::command_flag::error) != 0;
-    if (message.application != 0) {
-      say(absl::StrFormat("answer %d result=%d failed=%d E=%d", message.command, code, failed_code, error));
-    }
+    say(absl::StrFormat("answer %d result=%d failed=%d E=%d", message.command, code, failed_code, error));
   } else if (message.application == 0) {
     base_answer(message);
   } else {
@@ -372,11 +373,28 @@ void BadHss::push(const std::string& what) {
     message = cx::request_message(cx::Command::push_profile, session, cx::encode(p));
   }
   auto insert = [&](Avp avp) { message.avps.insert(message.avps.begin() + 1, std::move(avp)); };
+  if (what == "rtr-empty-state") insert(diameter::octets(277, 0, true, ""));
+  if (what == "rtr-empty-binding") insert(diameter::octets(270, 0, false, ""));
+  if (what == "rtr-proxy-info" || what == "rtr-proxy-info-local") insert(diameter::octets(284, 0, true, "broken"));
+  if (what == "rtr-proxy-info-empty") {
+    insert(diameter::grouped(284, 0, true,
+                             {diameter::octets(280, 0, true, "relay.example"), diameter::octets(33, 0, true, "state"),
+                              diameter::octets(9999, 0, false, "")}));
+  }
+  if (what == "rtr-proxy-info-local") {
+    message.application = 0;
+    message.flags = diameter::command_flag::request;
+  }
   if (what == "rtr-two-applications") {
     Avp application = diameter::unsigned32(258, 0, true, cx::application_id);
     insert(diameter::grouped(260, 0, true, {diameter::unsigned32(266, 0, true, 10415), application, application}));
   }
+  if (what == "dwr-empty-state") {
+    message = {diameter::command_flag::request, 280, 0, 0, 0, {diameter::octets(264, 0, true, o_.identity)}};
+    insert(diameter::octets(278, 0, true, ""));
+  }
   if (what == "mar") message.command = 303;
+  if (what == "rtr-broken-of-0") message.application = 0;
   if (what == "rtr-other-application") message.application = 4711;
   if (what == "rtr-other-host") {
     without(293);
@@ -385,9 +403,15 @@ void BadHss::push(const std::string& what) {
   message.hop_by_hop = message.end_to_end = next_id_++;
   std::string bytes = diameter::encode(message);
   if (what == "fuzz") mutate(bytes);
-  if (what == "rtr-broken-avp") {
+  if (what == "rtr-broken-avp" || what == "rtr-broken-of-0") {
     size_t last = bytes.rfind(std::string("\0\0\2\x67", 4));  // Deregistration-Reason
     bytes[last + 6] = static_cast<char>(0xff);
+  }
+  if (what == "rtr-bad-version") bytes[0] = 2;
+  if (what == "rtr-short-length") bytes[2] = 0, bytes[3] = 16;
+  if (what == "rtr-stub") {
+    bytes.resize(24);
+    bytes[2] = 0, bytes[3] = 24;
   }
   write_all(bytes);
 }
