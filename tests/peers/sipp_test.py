@@ -103,6 +103,16 @@ def scenario():
 
 
 class Sipp(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        # freeDiameter announces the addresses of interfaces, and does not start where there is none but loopback.
+        links = json.loads(subprocess.run(["ip", "-json", "link"], capture_output=True, check=True).stdout)
+        if all("LOOPBACK" in link["flags"] for link in links):
+            for words in ("link add lwsipp0 type veth peer name lwsipp1", "addr add 10.91.0.1/30 dev lwsipp0",
+                          "link set lwsipp0 up", "link set lwsipp1 up"):
+                subprocess.run(["ip", *words.split()], check=True)
+            cls.addClassCleanup(subprocess.run, ["ip", "link", "del", "lwsipp0"])
+
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="sipp-")
         self.addCleanup(folder.cleanup)
