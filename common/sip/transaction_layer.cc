@@ -13,24 +13,14 @@ namespace lapwing::sip {
 namespace {
 
 constexpr std::string_view cookie = "z9hG4bK";
-constexpr std::string_view our_mark = "z9hG4bKlw";
 
 bool has_cookie(std::string_view branch) {
   return branch.size() > cookie.size() && equals_ignoring_case(branch.substr(0, cookie.size()), cookie);
 }
 
-// The worker in a branch of ours.
-std::optional<uint32_t> worker_in(std::string_view branch) {
-  if (branch.size() != our_mark.size() + 18 || !branch.starts_with(our_mark)) return std::nullopt;
-  std::string byte = from_hex(branch.substr(our_mark.size(), 2));
-  if (byte.size() != 1) return std::nullopt;
-  return static_cast<unsigned char>(byte[0]);
-}
-
 // RFC 3261 section 17.2.3: branch, sent-by and method, ACK standing for its INVITE; for peers of RFC 2543 the fields
 // that identified a transaction before branches did.
-std::string server_key(const Message& request, const Via& top) {
-  std::string_view method = request.method() == Method::ack ? std::string_view("INVITE") : request.method_text();
+std::string server_key(const Message& request, const Via& top, std::string_view method) {
   std::string_view branch = top.branch();
   std::string key;
   if (has_cookie(branch)) {
@@ -165,7 +155,11 @@ Writer ServerTransaction::response(int code, std::string_view reason) const {
 }
 
 void ServerTransaction::respond(int code, std::string wire) {
-  if (entry_->final || !entry_->layer) return;
+  // Each 2xx to an INVITE goes out: forked ones differ, and repeated ones are repeated for a reason (RFC 6026
+  // section 7.1).
+  auto* invite = std::get_if<InviteServer>(&entry_->machine);
+  bool another_2xx = invite && invite->state() == InviteServer::State::accepted && code >= 200 && code < 300;
+  if ((entry_->final && !another_2xx) || !entry_->layer) return;
   entry_->final = code >= 200;
   if (entry_->final) end_work();
   Actions actions = std::visit([code](auto& machine) { return machine.respond(code); }, entry_->machine);
@@ -261,7 +255,12 @@ void TransactionLayer::request_in(Message message, const Flow& flow) {
     if (message.method() != Method::ack) refuse(message, flow, code, verdict.why);
     return;
   }
-  std::string key = server_key(message, *top);
+  if (message.method() == Method::cancel) {
+    // To the worker that has its INVITE.
+    std::optional<uint32_t> owner = index_.owner(server_key(message, *top, "INVITE"));
+    if (owner && *owner != worker_.index()) return hand_over(*owner, std::move(message), flow);
+  }
+  std::string key = server_key(message, *top, message.method() == Method::ack ? "INVITE" : message.method_text());
 
   auto mine = servers_.find(key);
   if (mine != servers_.end()) {
@@ -332,6 +331,7 @@ void TransactionLayer::begin(std::string key, Message message, const Flow& flow)
   auto entry = std::make_shared<ServerEntry>(ServerEntry{.key = key,
                                                          .latest = {},
                                                          .reply_flow = back,
+                                                         .source = flow.remote.address,
                                                          .machine = NonInviteServer(values, is_reliable),
                                                          .timers = {},
                                                          .final = false,
@@ -353,7 +353,10 @@ void TransactionLayer::server_actions(const std::shared_ptr<ServerEntry>& entry,
         send_latest(entry);
         break;
       case Action::Kind::deliver:
-        if (auto transaction = entry->transaction.lock()) on_request_(std::move(transaction));
+        if (auto transaction = entry->transaction.lock()) {
+          transaction->request().method() == Method::cancel ? cancel_in(*transaction)
+                                                            : on_request_(std::move(transaction));
+        }
         break;
       case Action::Kind::set_timer:
         worker_.timers().cancel(slot);
@@ -376,6 +379,20 @@ void TransactionLayer::server_actions(const std::shared_ptr<ServerEntry>& entry,
   }
 }
 
+// RFC 3261 section 9.2. The CANCEL comes from where its INVITE came from, or it is somebody else's.
+void TransactionLayer::cancel_in(ServerTransaction& cancel) {
+  auto top = Via::parse(cancel.request().values(HeaderId::via).front());
+  auto found = top.ok() ? servers_.find(server_key(cancel.request(), *top, "INVITE")) : servers_.end();
+  std::shared_ptr<ServerTransaction> invite;
+  if (found != servers_.end()) invite = found->second->transaction.lock();
+  bool same_source = found != servers_.end() && found->second->source == cancel.flow().remote.address;
+  if (!same_source) return cancel.reject(481);
+  if (invite) cancel.to_tag_ = invite->to_tag_;
+  cancel.reply_by(found->second->reply_flow);
+  cancel.reject(200);
+  if (invite && !invite->answered() && invite->on_cancel_) std::exchange(invite->on_cancel_, nullptr)(cancel.request());
+}
+
 void TransactionLayer::end(const std::shared_ptr<ServerEntry>& entry) {
   for (Timers::Id& id : entry->timers) worker_.timers().cancel(std::exchange(id, 0));
   if (servers_.erase(entry->key) > 0) index_.release(entry->key);
@@ -386,140 +403,6 @@ void TransactionLayer::send_latest(const std::shared_ptr<ServerEntry>& entry) {
   transport_.send(entry->reply_flow, entry->latest, [this, entry](const absl::Status& status) {
     LW_LOG(info, "a response could not be sent (%s): %s", entry->reply_flow.text(), std::string(status.message()));
     server_actions(entry, std::visit([](auto& machine) { return machine.on_transport_error(); }, entry->machine));
-  });
-}
-
-std::string TransactionLayer::new_branch() {
-  return absl::StrFormat("%s%02x%s", our_mark, worker_.index(), random_hex(16));
-}
-
-std::string TransactionLayer::via(Protocol protocol, std::string_view sent_by, std::string_view branch) {
-  return absl::StrFormat("SIP/2.0/%s %s;branch=%s%s", protocol_text(protocol), sent_by, branch,
-                         protocol == Protocol::udp ? ";rport" : "");
-}
-
-Task<Answer> TransactionLayer::request(ClientRequest request) {
-  OneShot<Answer> final_answer(worker_);
-  Duration longest = request.timers.t1 * 64 + std::chrono::seconds(5);
-  start(std::move(request), [sink = final_answer.sink()](const Answer& answer) {
-    if (answer.outcome == Answer::Outcome::answered && answer.response->status() < 200) return;
-    sink.set(answer);
-  });
-  std::optional<Answer> answer = co_await final_answer.wait(longest);
-  co_return answer.value_or(Answer{});
-}
-
-void TransactionLayer::start(ClientRequest request, ClientTransaction::User user) {
-  if (clients_.size() >= options_.max_transactions) {
-    return worker_.post([user = std::move(user), flow = request.flow] {
-      user(Answer{Answer::Outcome::transport_failed, nullptr, flow, "too many transactions"});
-    });
-  }
-  std::string key = request.branch + ' ' + std::string(method_text(request.method));
-  auto transaction =
-      std::shared_ptr<ClientTransaction>(new ClientTransaction(std::move(request), std::move(key), std::move(user)));
-  clients_[transaction->key] = transaction;
-  client_actions(transaction, std::visit([](auto& machine) { return machine.start(); }, transaction->machine), nullptr);
-}
-
-void TransactionLayer::response_in(Message message, const Flow& flow) {
-  auto top = Via::parse(message.values(HeaderId::via).front());
-  auto cseq = CSeq::parse(message.header(HeaderId::cseq));
-  std::optional<uint32_t> owner = top.ok() ? worker_in(top->branch()) : std::nullopt;
-  if (!owner || !cseq.ok() || !validate_response(message).ok()) {
-    ++counters_.stray_responses;
-    return;
-  }
-  if (*owner != worker_.index()) return hand_over(*owner, std::move(message), flow);
-  std::string key(top->branch());
-  key.append(1, ' ').append(cseq->method);
-  auto found = clients_.find(key);
-  if (found == clients_.end()) {
-    ++counters_.stray_responses;
-    return;
-  }
-  auto transaction = found->second;
-  int code = message.status();
-  Answer answer{Answer::Outcome::answered, std::make_shared<const Message>(std::move(message)), flow, {}};
-  client_actions(transaction,
-                 std::visit([code](auto& machine) { return machine.on_response(code); }, transaction->machine),
-                 &answer);
-}
-
-// RFC 3261 section 17.1.1.3: the ACK for a non-2xx final response repeats the INVITE's Request-URI, top Via, From,
-// Call-ID, CSeq number and Route, with the response's To.
-static std::string ack_for(const std::string& invite_wire, const Message& response) {
-  ParseResult parsed = Message::parse(invite_wire, Framing::stream);
-  if (!parsed.ok()) return {};
-  const Message& invite = *parsed.message;
-  auto cseq = CSeq::parse(invite.header(HeaderId::cseq));
-  Writer ack = Writer::request("ACK", invite.request_uri());
-  ack.add(HeaderId::via, invite.values(HeaderId::via).front());
-  for (std::string_view route : invite.values(HeaderId::route)) ack.add(HeaderId::route, route);
-  ack.add(HeaderId::max_forwards, "70");
-  ack.add(HeaderId::from, unfold(invite.header(HeaderId::from)));
-  ack.add(HeaderId::to, unfold(response.header(HeaderId::to)));
-  ack.add(HeaderId::call_id, invite.header(HeaderId::call_id));
-  ack.add(HeaderId::cseq, absl::StrFormat("%d ACK", cseq.ok() ? cseq->number : 0));
-  return std::move(ack).finish();
-}
-
-void TransactionLayer::client_actions(const std::shared_ptr<ClientTransaction>& transaction, const Actions& actions,
-                                      const Answer* received) {
-  for (const Action& action : actions) {
-    Timers::Id& slot = transaction->timers[static_cast<size_t>(action.timer)];
-    switch (action.kind) {
-      case Action::Kind::send:
-        send_request(transaction);
-        break;
-      case Action::Kind::send_ack:
-        if (transaction->ack.empty() && received) {
-          transaction->ack = ack_for(transaction->request.wire, *received->response);
-        }
-        if (!transaction->ack.empty()) transport_.send(transaction->request.flow, transaction->ack, {});
-        break;
-      case Action::Kind::deliver:
-        if (!received) break;
-        // A non-INVITE request is not sent again after its final response: only the transaction lingers.
-        if (transaction->request.method != Method::invite && received->response->status() >= 200) {
-          transaction->request.wire = std::string();
-        }
-        transaction->user(*received);
-        break;
-      case Action::Kind::set_timer:
-        worker_.timers().cancel(slot);
-        slot = worker_.timers().after(action.after, [this, transaction, timer = action.timer] {
-          transaction->timers[static_cast<size_t>(timer)] = 0;
-          client_actions(transaction,
-                         std::visit([timer](auto& machine) { return machine.on_timer(timer); }, transaction->machine),
-                         nullptr);
-        });
-        break;
-      case Action::Kind::cancel_timer:
-        worker_.timers().cancel(std::exchange(slot, 0));
-        break;
-      case Action::Kind::timed_out:
-        transaction->user(Answer{Answer::Outcome::timed_out, nullptr, transaction->request.flow, "no answer"});
-        break;
-      case Action::Kind::transport_failed:
-        break;  // told by send_request, which knows why
-      case Action::Kind::end:
-        for (Timers::Id& id : transaction->timers) worker_.timers().cancel(std::exchange(id, 0));
-        clients_.erase(transaction->key);
-        break;
-    }
-  }
-}
-
-void TransactionLayer::send_request(const std::shared_ptr<ClientTransaction>& transaction) {
-  transport_.send(transaction->request.flow, transaction->request.wire, [this, transaction](absl::Status status) {
-    Actions actions = std::visit([](auto& machine) { return machine.on_transport_error(); }, transaction->machine);
-    for (const Action& action : actions) {
-      if (action.kind != Action::Kind::transport_failed) continue;
-      transaction->user(
-          Answer{Answer::Outcome::transport_failed, nullptr, transaction->request.flow, std::string(status.message())});
-    }
-    client_actions(transaction, actions, nullptr);
   });
 }
 

@@ -67,6 +67,7 @@ class ServerTransaction;
 struct ServerEntry {
   std::string key, latest;
   Flow reply_flow;
+  asio::ip::address source;
   std::variant<NonInviteServer, InviteServer> machine;
   TimerIds timers{};
   bool final = false;
@@ -93,7 +94,10 @@ class ServerTransaction {
   const Flow& reply_flow() const { return entry_->reply_flow; }
   // A response with our To tag, to be completed with headers.
   Writer response(int code, std::string_view reason = {}) const;
-  // Sends it. A second final response is dropped (RFC 3261 section 17.2).
+  // Called once when a CANCEL comes for this INVITE and no final response has gone (RFC 3261 section 9.2): the layer
+  // has answered it, the INVITE is the user's to end.
+  void on_cancel(std::function<void(const Message& cancel)> handler) { on_cancel_ = std::move(handler); }
+  // Sends it. A second final response is dropped (RFC 3261 section 17.2), but for each 2xx to an INVITE.
   void respond(int code, std::string wire);
   // Short for a response without more headers.
   void reject(int code, std::string_view reason = {});
@@ -108,6 +112,7 @@ class ServerTransaction {
   Flow flow_;
   std::string to_tag_;
   std::shared_ptr<ServerEntry> entry_;
+  std::function<void(const Message&)> on_cancel_;
   std::string work_;  // what merged copies of it have in common; empty: it may come by several ways
 };
 
@@ -140,7 +145,10 @@ class ClientTransaction {
   std::variant<NonInviteClient, InviteClient> machine;
   User user;
   TimerIds timers{};
-  std::string ack;  // INVITE: for the final response
+  std::string ack;                    // INVITE: for the final response
+  std::optional<std::string> cancel;  // wanted, with this Reason
+  bool cancelled = false;             // CANCEL has gone
+  Timers::Id give_up = 0;
 
   ClientTransaction(ClientRequest r, std::string k, User u);
 };
@@ -185,6 +193,12 @@ class TransactionLayer final : public Receiver {
   Task<Answer> request(ClientRequest request);
   void start(ClientRequest request, ClientTransaction::User user);
 
+  // An ACK for a 2xx, which has no transaction (RFC 3261 section 13.2.2.4).
+  void send_ack(const Flow& flow, std::string wire) { transport_.send(flow, std::move(wire), {}); }
+  // Ends an INVITE of ours (RFC 3261 section 9.1): CANCEL goes as soon as there is a provisional response. reason:
+  // value of its Reason header, or empty. The user hears the final response; a time-out when none comes within 64*T1.
+  void cancel(const std::string& branch, std::string reason);
+
   Worker& worker() { return worker_; }
   LayerCounters counters() const;
 
@@ -198,8 +212,10 @@ class TransactionLayer final : public Receiver {
   void server_actions(const std::shared_ptr<ServerEntry>& entry, const Actions& actions);
   void client_actions(const std::shared_ptr<ClientTransaction>& transaction, const Actions& actions,
                       const Answer* received);
+  void cancel_in(ServerTransaction& cancel);
   void end(const std::shared_ptr<ServerEntry>& entry);
   void send_latest(const std::shared_ptr<ServerEntry>& entry);
+  void send_cancel(const std::shared_ptr<ClientTransaction>& transaction);
   void send_request(const std::shared_ptr<ClientTransaction>& transaction);
 
   Worker& worker_;

@@ -60,16 +60,30 @@ TEST(Layer, when_a_provisional_response_is_not_for_its_kind_then_it_is_neither_s
   EXPECT_THAT(net.transport[0].sent[1].bytes, StartsWith("SIP/2.0 100 "));
 }
 
-TEST(Layer, when_cancel_comes_then_it_has_a_transaction_of_its_own) {
+TEST(Layer, when_cancel_comes_then_it_is_answered_and_the_invite_hears_of_it_once) {
   Layers net;
   net.in(message("INVITE", kVia));
+  int heard = 0;
+  net.delivered[0]->on_cancel([&heard](const Message& cancel) {
+    EXPECT_EQ(cancel.method(), Method::cancel);
+    ++heard;
+  });
   net.in(message("CANCEL", kVia));
-  ASSERT_THAT(net.delivered, SizeIs(2));
-  EXPECT_EQ(net.delivered[1]->request().method(), Method::cancel);
-  net.delivered[1]->reject(200);
+  net.in(message("CANCEL", kVia));
+  EXPECT_THAT(net.delivered, SizeIs(1));
+  EXPECT_EQ(heard, 1);
   net.delivered[0]->reject(487);
-  ASSERT_THAT(net.transport[0].sent, SizeIs(2));
-  EXPECT_THAT(net.transport[0].sent[1].bytes, HasSubstr("CSeq: 1 INVITE"));
+  ASSERT_THAT(net.transport[0].sent, SizeIs(3));
+  EXPECT_THAT(net.transport[0].sent[0].bytes, StartsWith("SIP/2.0 200 "));
+  EXPECT_THAT(net.transport[0].sent[0].bytes, HasSubstr("CSeq: 1 CANCEL"));
+  EXPECT_THAT(net.transport[0].sent[2].bytes, HasSubstr("CSeq: 1 INVITE"));
+}
+
+TEST(Layer, when_cancel_comes_for_nothing_then_481) {
+  Layers net;
+  net.in(message("CANCEL", kVia));
+  ASSERT_THAT(net.transport[0].sent, SizeIs(1));
+  EXPECT_THAT(net.transport[0].sent[0].bytes, StartsWith("SIP/2.0 481 "));
 }
 
 TEST(Layer, when_ack_comes_for_a_non_2xx_then_it_ends_retransmissions_and_nobody_hears_of_it) {
