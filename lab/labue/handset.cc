@@ -33,8 +33,8 @@ Handset::Handset(Worker& worker, sip::TransactionLayer& layer, ipsec::Kernel* ke
       kernel_(kernel),
       ports_(ports),
       sim_(std::move(sim)),
-      options_(std::move(options)),
-      sink_(std::move(sink)) {}
+      line_(worker, layer, ports, std::move(options), std::move(sink)),
+      options_(line_.options) {}
 
 absl::Status Handset::start() {
   Endpoint local{options_.address, options_.port};
@@ -48,14 +48,14 @@ void Handset::forget() {
   granted_ = 0;
   challenge_.reset();
   res_.wipe();
-  service_route_.clear();
-  associated_.clear();
+  line_.service_route.clear();
+  line_.associated.clear();
 }
 
 Task<Outcome> Handset::register_() {
   forget();
   subscription_.reset();
-  if (current_) retire(std::exchange(current_, nullptr), options_.linger);
+  if (line_.sets.current) retire(std::exchange(line_.sets.current, nullptr), options_.linger);
   call_id_ = random_hex(22) + "@" + sip::host_text(options_.address);
   from_tag_ = random_hex(8);
   cseq_ = 0;
@@ -105,7 +105,7 @@ Task<Outcome> Handset::registration(Plan plan) {
 
 Handset::Step Handset::first_step(const Plan& plan) {
   Step step;
-  if (!plan.unprotected) step.over = step.asked_over = current_;
+  if (!plan.unprotected) step.over = step.asked_over = line_.sets.current;
   if (kernel_) step.offer = new_offer();
   if (plan.spoof) {
     step.authorization = initial_authorization(options_.other);
@@ -125,7 +125,7 @@ const Identity& Handset::claimed(const Plan& plan, const Step& step) const {
 Task<sip::Answer> Handset::send_register(Plan plan, Step step) {
   RegisterShape shape;
   shape.hop.protocol = step.over ? options_.protected_register : options_.first;
-  shape.hop.sent_by = sent_by(step.over.get());
+  shape.hop.sent_by = line_.sent_by(step.over.get());
   shape.hop.branch = layer_.new_branch();
   if (step.over || !kernel_) shape.hop.access_network = options_.access_network;
   shape.require_sec_agree = kernel_ != nullptr;
@@ -141,7 +141,7 @@ Task<sip::Answer> Handset::send_register(Plan plan, Step step) {
   shape.cseq = ++cseq_;
   shape.expires = plan.expires;
   std::string wire = register_request(claimed(plan, step), shape);
-  sip::Flow flow = flow_over(step.over.get(), shape.hop.protocol);
+  sip::Flow flow = line_.flow_over(step.over.get(), shape.hop.protocol);
   co_return co_await transact(sip::Method::register_, shape.hop.branch, std::move(wire), flow);
 }
 
@@ -165,7 +165,7 @@ Task<absl::StatusOr<Handset::Step>> Handset::answer_challenge(Step last, std::sh
   }
   Sim::Verdict verdict = sim_.authenticate(challenge->rand, challenge->autn);
   if (options_.misbehave == Misbehave::bad_mac) verdict = Sim::NetworkRejected{};
-  if (pending_) retire(std::exchange(pending_, nullptr), options_.linger);
+  if (line_.sets.pending) retire(std::exchange(line_.sets.pending, nullptr), options_.linger);
 
   Step next;
   next.over = next.asked_over = last.asked_over;
@@ -181,7 +181,7 @@ Task<absl::StatusOr<Handset::Step>> Handset::answer_challenge(Step last, std::sh
   if (kernel_) {
     absl::StatusOr<std::shared_ptr<Security>> agreed = co_await agree(last.offer, response, accepted->ck, accepted->ik);
     if (!agreed.ok()) co_return agreed.status();
-    pending_ = next.over = *agreed;
+    line_.sets.pending = next.over = *agreed;
   }
   challenge_ = std::move(*challenge);
   res_ = std::move(accepted->res);
@@ -202,7 +202,7 @@ Task<absl::StatusOr<Handset::Step>> Handset::answer_challenge(Step last, std::sh
 Task<Outcome> Handset::accepted(Plan plan, Step step, std::shared_ptr<const sip::Message> response) {
   int code = response->status();
   if (plan.expires == 0) {
-    for (std::shared_ptr<Security>* set : {&current_, &pending_}) {
+    for (std::shared_ptr<Security>* set : {&line_.sets.current, &line_.sets.pending}) {
       if (*set) retire(std::exchange(*set, nullptr), options_.linger);
     }
     forget();
@@ -212,31 +212,31 @@ Task<Outcome> Handset::accepted(Plan plan, Step step, std::shared_ptr<const sip:
   if (!plan.spoof) {
     registered_ = true;
     granted_ = granted_by(*response, plan.expires);
-    service_route_.clear();
-    associated_.clear();
-    for (std::string_view route : response->values(HeaderId::service_route)) service_route_.emplace_back(route);
+    line_.service_route.clear();
+    line_.associated.clear();
+    for (std::string_view route : response->values(HeaderId::service_route)) line_.service_route.emplace_back(route);
     for (std::string_view uri : response->values(HeaderId::p_associated_uri)) {
       absl::StatusOr<sip::NameAddr> address = sip::NameAddr::parse(uri);
-      if (address.ok()) associated_.emplace_back(address->uri.text);
+      if (address.ok()) line_.associated.emplace_back(address->uri.text);
     }
     if (kernel_) co_await keep_sets(step);
   }
   Event event("registered", options_.who.imsi);
   event.with("code", code).with("expires", granted_);
-  event.with("alg", current_ ? ipsec::text(current_->set.algorithms) : "none");
-  tell(event.with("impus", associated_).with("service_route", service_route_));
+  event.with("alg", line_.sets.current ? ipsec::text(line_.sets.current->set.algorithms) : "none");
+  tell(event.with("impus", line_.associated).with("service_route", line_.service_route));
   co_return Outcome{true, code, {}};
 }
 
 // The set of an answered challenge becomes current; a registration without challenge prolongs the one that carried it.
 Task<void> Handset::keep_sets(Step step) {
-  if (pending_ && step.over == pending_) {
+  if (line_.sets.pending && step.over == line_.sets.pending) {
     Duration longest = step.asked_over ? options_.timers.t1 * 64 : options_.linger;
-    if (current_) retire(std::exchange(current_, nullptr), longest);
-    current_ = std::exchange(pending_, nullptr);
+    if (line_.sets.current) retire(std::exchange(line_.sets.current, nullptr), longest);
+    line_.sets.current = std::exchange(line_.sets.pending, nullptr);
   }
-  if (!current_) co_return;
-  ipsec::SaSet set = current_->set;
+  if (!line_.sets.current) co_return;
+  ipsec::SaSet set = line_.sets.current->set;
   absl::Status status =
       co_await kernel_->set_lifetime(worker_, std::move(set), std::chrono::seconds(granted_ + expiry_margin));
   if (!status.ok()) {
@@ -245,7 +245,7 @@ Task<void> Handset::keep_sets(Step step) {
 }
 
 Outcome Handset::refused(const Plan& plan, int code, std::string why) {
-  if (pending_) retire(std::exchange(pending_, nullptr), options_.linger);
+  if (line_.sets.pending) retire(std::exchange(line_.sets.pending, nullptr), options_.linger);
   tell(Event(plan.expires == 0 ? "deregistration_failed" : "registration_failed", options_.who.imsi)
            .with("code", code)
            .with("why", why));
@@ -253,12 +253,12 @@ Outcome Handset::refused(const Plan& plan, int code, std::string why) {
 }
 
 Task<Outcome> Handset::send_clear_text() {
-  if (!current_) co_return Outcome{false, 0, "there is no protected port to send clear text to"};
+  if (!line_.sets.current) co_return Outcome{false, 0, "there is no protected port to send clear text to"};
   Hop hop;
-  hop.sent_by = sent_by(nullptr);
+  hop.sent_by = line_.sent_by(nullptr);
   hop.branch = layer_.new_branch();
-  sip::Flow flow = flow_over(nullptr, sip::Protocol::udp);
-  flow.remote.port = current_->set.ps.value;
+  sip::Flow flow = line_.flow_over(nullptr, sip::Protocol::udp);
+  flow.remote.port = line_.sets.current->set.ps.value;
   std::string wire = options_request(options_.who, hop, "sip:" + flow.remote.text());
   tell(Event("clear_text_sent", options_.who.imsi).with("to", flow.remote.text()));
   sip::Answer answer = co_await transact(sip::Method::options, hop.branch, std::move(wire), flow);

@@ -17,50 +17,12 @@
 #include "common/runtime/one_shot.h"
 #include "common/sip/transaction_layer.h"
 #include "lab/labue/challenge.h"
-#include "lab/labue/event.h"
-#include "lab/labue/identity.h"
-#include "lab/labue/messages.h"
-#include "lab/labue/misbehave.h"
+#include "lab/labue/line.h"
+#include "lab/labue/outcome.h"
 #include "lab/labue/sim.h"
 #include "pcscf/ipsec/kernel.h"
 
 namespace lapwing::labue {
-
-struct HandsetOptions {
-  Identity who;
-  asio::ip::address address;
-  Endpoint pcscf;                                                 // its unprotected port
-  uint16_t port = 5060;                                           // ours, unprotected
-  uint16_t server_port = 6300;                                    // port-us
-  std::vector<uint16_t> client_ports = {6301, 6302, 6303, 6304};  // port-uc, another for each authentication
-  sip::Protocol first = sip::Protocol::udp;                       // of an unprotected REGISTER
-  sip::Protocol protected_register = sip::Protocol::tcp;
-  sip::Protocol protected_other = sip::Protocol::udp;  // SUBSCRIBE; beyond 1300 bytes TCP where both are in use
-  std::vector<ipsec::Algorithms> algorithms;           // offered, in order
-  uint32_t expires = 3600;
-  sip::TimerValues timers = sip::TimerValues::handset();
-  Duration linger = std::chrono::seconds(1);  // a set that is given up still lets the last answers pass
-  std::string access_network = "3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=001010001000019b";
-  bool user_in_contact = false;  // many handsets behind one address and port
-  Misbehave misbehave = Misbehave::none;
-  Identity other;  // whom a spoofing handset claims to be
-};
-
-// What a handset needs of its host's sockets besides sending.
-class Ports {
- public:
-  virtual ~Ports() = default;
-  // Listens; a port that is open already is no error.
-  virtual absl::Status open(sip::Protocol protocol, const Endpoint& local) = 0;
-  // Ends the stream connection between these endpoints, if any, and leaves the ports free for the next.
-  virtual void reset(const sip::Flow& flow) = 0;
-};
-
-struct Outcome {
-  bool ok = false;
-  int code = 0;     // of the last final response; 0: none came
-  std::string why;  // when not ok, a sentence
-};
 
 class Handset {
  public:
@@ -85,18 +47,13 @@ class Handset {
   // A request from the network that is for this handset.
   void request_in(std::shared_ptr<sip::ServerTransaction> transaction);
 
-  const HandsetOptions& options() const { return options_; }
+  const HandsetOptions& options() const { return line_.options; }
   const Sim& sim() const { return sim_; }
   bool registered() const { return registered_; }
   uint32_t granted_expires() const { return granted_; }
-  size_t sets() const { return (current_ ? 1u : 0u) + (pending_ ? 1u : 0u) + old_.size(); }
+  size_t sets() const { return line_.sets.size(); }
 
  private:
-  // One set of security associations and what Security-Verify repeats of it.
-  struct Security {
-    ipsec::SaSet set;
-    std::string verify;
-  };
   struct Offer {  // of Security-Client
     ipsec::Spi uc, us;
     uint16_t port_uc = 0;
@@ -132,8 +89,6 @@ class Handset {
   std::string security_client(const Step& step) const;
   std::string security_verify(const Step& step) const;
   const Identity& claimed(const Plan& plan, const Step& step) const;
-  sip::Flow flow_over(const Security* security, sip::Protocol protocol) const;
-  std::string sent_by(const Security* security) const;
   uint32_t granted_by(const sip::Message& response, uint32_t asked) const;
   bool port_in_use(uint16_t port_uc) const;
   void forget();
@@ -142,20 +97,15 @@ class Handset {
 
   void notify_in(sip::ServerTransaction& transaction);
   void read_reginfo(const sip::Message& notify);
-  void reply(sip::ServerTransaction& transaction, int code);
-  std::string default_impu() const { return associated_.empty() ? options_.who.impu : associated_.front(); }
-  std::string contact_user() const { return options_.user_in_contact ? options_.who.imsi : user_of(default_impu()); }
-  void tell(const Event& event) const {
-    if (sink_) sink_(event);
-  }
+  void tell(const Event& event) const { line_.tell(event); }
 
   Worker& worker_;
   sip::TransactionLayer& layer_;
   ipsec::Kernel* kernel_;
   Ports& ports_;
   Sim sim_;
-  const HandsetOptions options_;
-  EventSink sink_;
+  Line line_;
+  const HandsetOptions& options_;  // the line's
 
   // The registration.
   bool registered_ = false;
@@ -164,9 +114,6 @@ class Handset {
   std::optional<Challenge> challenge_;  // the last one answered with RES
   Secret res_;
   uint32_t nonce_count_ = 0;
-  std::vector<std::string> service_route_, associated_;
-  std::shared_ptr<Security> current_, pending_;
-  std::vector<std::shared_ptr<Security>> old_;
   size_t next_port_ = 0;
 
   // The reg subscription.

@@ -40,7 +40,8 @@ bool Handset::port_in_use(uint16_t port_uc) const {
   auto has = [port_uc](const std::shared_ptr<Security>& security) {
     return security && security->set.uc.value == port_uc;
   };
-  return has(current_) || has(pending_) || std::any_of(old_.begin(), old_.end(), has);
+  return has(line_.sets.current) || has(line_.sets.pending) ||
+         std::any_of(line_.sets.old.begin(), line_.sets.old.end(), has);
 }
 
 // New SPIs and another port-uc for each authentication (TS 33.203 section 7.1).
@@ -54,8 +55,8 @@ Handset::Offer Handset::new_offer() {
     offer.port_uc = ports[next_port_++ % ports.size()];
   } while (port_in_use(offer.port_uc) && ++tried < ports.size());
   // All are taken by sets that were replaced a moment ago: the oldest of them gives way.
-  if (port_in_use(offer.port_uc) && !old_.empty()) {
-    std::shared_ptr<Security> oldest = old_.front();
+  if (port_in_use(offer.port_uc) && !line_.sets.old.empty()) {
+    std::shared_ptr<Security> oldest = line_.sets.old.front();
     offer.port_uc = oldest->set.uc.value;
     retire(oldest, Duration::zero());
   }
@@ -82,28 +83,10 @@ std::string Handset::security_verify(const Step& step) const {
   return step.over->verify;
 }
 
-sip::Flow Handset::flow_over(const Security* security, sip::Protocol protocol) const {
-  sip::Flow flow;
-  flow.protocol = protocol;
-  if (security) {
-    flow.local = {options_.address, security->set.uc.value};
-    flow.remote = {options_.pcscf.address, security->set.ps.value};
-  } else {
-    flow.local = {options_.address, protocol == sip::Protocol::udp ? options_.port : uint16_t{0}};
-    flow.remote = options_.pcscf;
-  }
-  return flow;
-}
-
-std::string Handset::sent_by(const Security* security) const {
-  uint16_t port = security ? options_.server_port : options_.port;
-  return absl::StrFormat("%s:%d", sip::host_text(options_.address), port);
-}
-
 // Chooses from Security-Server, opens the protected ports and puts the set into the kernel.
-Task<absl::StatusOr<std::shared_ptr<Handset::Security>>> Handset::agree(Offer offer,
-                                                                        std::shared_ptr<const sip::Message> response,
-                                                                        Secret ck, Secret ik) {
+Task<absl::StatusOr<std::shared_ptr<Security>>> Handset::agree(Offer offer,
+                                                               std::shared_ptr<const sip::Message> response, Secret ck,
+                                                               Secret ik) {
   if (!response->has(HeaderId::security_server)) {
     co_return absl::FailedPreconditionError("the 401 has no Security-Server");
   }
@@ -157,17 +140,18 @@ Task<absl::StatusOr<std::shared_ptr<Handset::Security>>> Handset::agree(Offer of
 
 // Lets what is under way pass, then ends the set.
 void Handset::retire(std::shared_ptr<Security> security, Duration after) {
-  if (std::find(old_.begin(), old_.end(), security) == old_.end()) old_.push_back(security);
+  if (std::find(line_.sets.old.begin(), line_.sets.old.end(), security) == line_.sets.old.end())
+    line_.sets.old.push_back(security);
   worker_.spawn(remove_later(std::move(security), after));
 }
 
 Task<void> Handset::remove_later(std::shared_ptr<Security> security, Duration after) {
   if (after > Duration::zero()) co_await worker_.sleep(after);
-  auto found = std::find(old_.begin(), old_.end(), security);
-  if (found == old_.end()) co_return;
-  old_.erase(found);
+  auto found = std::find(line_.sets.old.begin(), line_.sets.old.end(), security);
+  if (found == line_.sets.old.end()) co_return;
+  line_.sets.old.erase(found);
   // The connections first: their resets still go out protected.
-  ports_.reset(flow_over(security.get(), sip::Protocol::tcp));
+  ports_.reset(line_.flow_over(security.get(), sip::Protocol::tcp));
   ports_.reset({sip::Protocol::tcp,
                 {security->set.ue, security->set.us.value},
                 {security->set.pcscf, security->set.pc.value},
@@ -178,11 +162,11 @@ Task<void> Handset::remove_later(std::shared_ptr<Security> security, Duration af
 }
 
 Task<void> Handset::stop() {
-  for (std::shared_ptr<Security>* set : {&current_, &pending_}) {
-    if (*set) old_.push_back(std::exchange(*set, nullptr));
+  for (std::shared_ptr<Security>* set : {&line_.sets.current, &line_.sets.pending}) {
+    if (*set) line_.sets.old.push_back(std::exchange(*set, nullptr));
   }
-  while (!old_.empty()) {
-    std::shared_ptr<Security> security = old_.front();
+  while (!line_.sets.old.empty()) {
+    std::shared_ptr<Security> security = line_.sets.old.front();
     co_await remove_later(security, Duration::zero());
   }
   forget();

@@ -27,6 +27,11 @@ void require_sec_agree(Writer& writer) {
   writer.add(HeaderId::proxy_require, "sec-agree").add(HeaderId::require, "sec-agree");
 }
 
+std::string with_sec_agree(std::string tags, bool sec_agree) {
+  if (sec_agree) tags.append(tags.empty() ? "" : ", ").append("sec-agree");
+  return tags;
+}
+
 }  // namespace
 
 std::string user_of(std::string_view uri) {
@@ -84,6 +89,29 @@ std::string subscribe_request(const Identity& who, const SubscribeShape& shape) 
   writer.add(HeaderId::p_preferred_identity, absl::StrFormat("<%s>", shape.impu));
   add_unless_empty(writer, HeaderId::p_access_network_info, shape.hop.access_network);
   return std::move(writer).finish();
+}
+
+std::string request_text(const Identity& who, const RequestShape& shape) {
+  Writer writer = Writer::request(sip::method_text(shape.method), shape.uri);
+  writer.add(HeaderId::via, via(shape.hop)).add(HeaderId::max_forwards, "70");
+  for (const std::string& route : shape.routes) writer.add(HeaderId::route, route);
+  if (shape.require_sec_agree) writer.add(HeaderId::proxy_require, "sec-agree");
+  add_unless_empty(writer, HeaderId::require, with_sec_agree(shape.require, shape.require_sec_agree));
+  if (shape.has_contact) {
+    writer.add(HeaderId::contact, dialog_contact(who, shape.contact_user, shape.hop.sent_by));
+  }
+  writer.add(HeaderId::to, shape.to)
+      .add(HeaderId::from, shape.from)
+      .add(HeaderId::call_id, shape.call_id)
+      .add(HeaderId::cseq, absl::StrFormat("%d %s", shape.cseq, sip::method_text(shape.method)))
+      .add(HeaderId::allow, allowed_methods);
+  add_unless_empty(writer, HeaderId::supported, with_sec_agree(shape.supported, shape.require_sec_agree));
+  writer.add(HeaderId::user_agent, user_agent);
+  add_unless_empty(writer, HeaderId::security_verify, shape.hop.security_verify);
+  for (const auto& [id, value] : shape.more) writer.add(id, value);
+  if (!shape.identity.empty()) writer.add(HeaderId::p_preferred_identity, absl::StrFormat("<%s>", shape.identity));
+  add_unless_empty(writer, HeaderId::p_access_network_info, shape.hop.access_network);
+  return std::move(writer).finish(shape.content_type, shape.body);
 }
 
 std::string options_request(const Identity& who, const Hop& hop, std::string_view target) {

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "common/sip/message.h"
 #include "common/sip/transport.h"
 #include "lab/labue/identity.h"
 
@@ -44,6 +46,25 @@ struct SubscribeShape {
   bool require_sec_agree = false;
 };
 std::string subscribe_request(const Identity& who, const SubscribeShape& shape);
+
+using Headers = std::vector<std::pair<sip::HeaderId, std::string>>;
+
+// Any other request. Empty texts: the header is left out.
+struct RequestShape {
+  Hop hop;
+  sip::Method method = sip::Method::other;
+  std::string uri, from, to, call_id;  // From and To with their tags
+  uint32_t cseq = 1;
+  std::vector<std::string> routes;
+  bool require_sec_agree = false;
+  std::string require, supported;  // option tags besides sec-agree
+  std::string contact_user;
+  bool has_contact = false;
+  std::string identity;  // P-Preferred-Identity
+  Headers more;          // what this request has besides
+  std::string content_type, body;
+};
+std::string request_text(const Identity& who, const RequestShape& shape);
 
 // An OPTIONS to the P-CSCF's port ps, for a packet in clear.
 std::string options_request(const Identity& who, const Hop& hop, std::string_view target);
