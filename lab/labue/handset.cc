@@ -34,7 +34,8 @@ Handset::Handset(Worker& worker, sip::TransactionLayer& layer, ipsec::Kernel* ke
       ports_(ports),
       sim_(std::move(sim)),
       line_(worker, layer, ports, std::move(options), std::move(sink)),
-      options_(line_.options) {}
+      options_(line_.options),
+      calls_(line_) {}
 
 absl::Status Handset::start() {
   Endpoint local{options_.address, options_.port};

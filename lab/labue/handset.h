@@ -16,6 +16,7 @@
 
 #include "common/runtime/one_shot.h"
 #include "common/sip/transaction_layer.h"
+#include "lab/labue/calls.h"
 #include "lab/labue/challenge.h"
 #include "lab/labue/line.h"
 #include "lab/labue/outcome.h"
@@ -42,11 +43,16 @@ class Handset {
   // Section 5.1.1.3: done when the 200 and the first NOTIFY have come.
   Task<Outcome> subscribe_reg();
 
-  // Ends every set and its connections, without a word to the network.
+  // Ends calls, every set and its connections, without a word to the network.
   Task<void> stop();
   // A request from the network that is for this handset.
   void request_in(std::shared_ptr<sip::ServerTransaction> transaction);
+  // An ACK for a 2xx.
+  void ack_in(const sip::Message& ack) { calls_.ack_in(ack); }
 
+  Calls& calls() { return calls_; }
+  // What others call it by; the first of P-Associated-URI.
+  std::string default_impu() const { return line_.default_impu(); }
   const HandsetOptions& options() const { return line_.options; }
   const Sim& sim() const { return sim_; }
   bool registered() const { return registered_; }
@@ -106,6 +112,7 @@ class Handset {
   Sim sim_;
   Line line_;
   const HandsetOptions& options_;  // the line's
+  Calls calls_;
 
   // The registration.
   bool registered_ = false;

@@ -12,11 +12,6 @@ namespace {
 
 using sip::HeaderId;
 
-std::string_view tag_of(const sip::Message& message, HeaderId id) {
-  absl::StatusOr<sip::NameAddr> address = sip::NameAddr::parse(message.header(id));
-  return address.ok() ? address->tag() : std::string_view();
-}
-
 }  // namespace
 
 Task<Outcome> Handset::subscribe_reg() {
@@ -61,13 +56,18 @@ Task<Outcome> Handset::subscribe_reg() {
 
 void Handset::request_in(std::shared_ptr<sip::ServerTransaction> transaction) {
   const sip::Message& request = transaction->request();
+  bool in_dialog = !tag_of(request, HeaderId::to).empty();
   switch (request.method()) {
     case sip::Method::notify:
       return notify_in(*transaction);
+    case sip::Method::invite:
+      return calls_.request_in(std::move(transaction));
     case sip::Method::options:
+      if (in_dialog) return calls_.request_in(std::move(transaction));
       tell(Event("options", options_.who.imsi).with("code", 200));
       return line_.respond(*transaction, 200);
     default:
+      if (in_dialog) return calls_.request_in(std::move(transaction));
       tell(Event("refused_request", options_.who.imsi).with("method", request.method_text()).with("code", 405));
       return line_.respond(*transaction, 405);
   }

@@ -162,6 +162,7 @@ Task<void> Handset::remove_later(std::shared_ptr<Security> security, Duration af
 }
 
 Task<void> Handset::stop() {
+  calls_.drop();
   for (std::shared_ptr<Security>* set : {&line_.sets.current, &line_.sets.pending}) {
     if (*set) line_.sets.old.push_back(std::exchange(*set, nullptr));
   }

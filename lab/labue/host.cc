@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "lab/labue/udp_media_port.h"
+
 namespace lapwing::labue {
 namespace {
 
@@ -24,6 +26,9 @@ Host::Host(Worker& worker, sip::TimerValues timers)
   transport_.deliver_to(layer_);
   layer_.on_request(
       [this](std::shared_ptr<sip::ServerTransaction> transaction) { request_in(std::move(transaction)); });
+  layer_.on_ack([this](const sip::Message& ack, const sip::Flow& flow) {
+    if (Handset* handset = handset_at_.find(flow.local, ack.request_uri())) handset->ack_in(ack);
+  });
 }
 
 Handset& Host::add(ipsec::Kernel* kernel, Sim sim, HandsetOptions options, EventSink sink) {
@@ -42,6 +47,10 @@ absl::Status Host::open(sip::Protocol protocol, const Endpoint& local) {
   if (!bound.ok()) return bound.status();
   open_.insert(std::move(name));
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<MediaPort>> Host::open_media(const asio::ip::address& address) {
+  return UdpMediaPort::open(worker_, address);
 }
 
 void Host::request_in(std::shared_ptr<sip::ServerTransaction> transaction) {

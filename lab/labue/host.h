@@ -24,6 +24,7 @@ class Host final : public Ports {
 
   absl::Status open(sip::Protocol protocol, const Endpoint& local) override;
   void reset(const sip::Flow& flow) override { transport_.reset(flow); }
+  absl::StatusOr<std::unique_ptr<MediaPort>> open_media(const asio::ip::address& address) override;
   // Closes all sockets; on the worker, before it stops.
   void close() { transport_.close(); }
   sip::TransactionLayer& layer() { return layer_; }

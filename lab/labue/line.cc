@@ -107,8 +107,7 @@ void Line::respond(sip::ServerTransaction& transaction, int code, const Reply& r
     over = sets.of_port_pc(came.remote.port);
     if (over && came.protocol == sip::Protocol::udp) transaction.reply_by(flow_over(over, sip::Protocol::udp));
   }
-  const std::string& to_tag = reply.to_tag.empty() ? transaction.to_tag() : reply.to_tag;
-  sip::Writer writer = sip::response_to(transaction.request(), code, sip::reason_phrase(code), to_tag);
+  sip::Writer writer = transaction.response(code);
   for (const auto& [id, value] : reply.headers) writer.add(id, value);
   if (code != 100) {
     writer.add(HeaderId::contact, dialog_contact(options.who, contact_user(), sent_by(over)))

@@ -24,9 +24,8 @@ namespace lapwing::labue {
 
 // What a response has besides what every response has.
 struct Reply {
-  std::string to_tag;  // empty: the transaction's
-  Headers headers;
-  std::string content_type, body;
+  Headers headers = {};
+  std::string content_type = {}, body = {};
 };
 
 class Line {

@@ -13,6 +13,14 @@
 
 namespace lapwing::labue {
 
+// What happens to calls that come.
+struct Answering {
+  enum class Mode : uint8_t { automatic, manual, busy, reject, never };
+  Mode mode = Mode::automatic;
+  int code = 603;                           // of Mode::reject
+  Duration ring = std::chrono::seconds(1);  // of Mode::automatic
+};
+
 struct HandsetOptions {
   Identity who;
   asio::ip::address address;
@@ -30,7 +38,12 @@ struct HandsetOptions {
   std::string access_network = "3GPP-E-UTRAN-FDD;utran-cell-id-3gpp=001010001000019b";
   bool user_in_contact = false;  // many handsets behind one address and port
   Misbehave misbehave = Misbehave::none;
-  Identity other;  // whom a spoofing handset claims to be
+  Answering answering;
+  bool preconditions = true;        // calls with 100rel and preconditions where the peer has them, too
+  uint32_t session_expires = 1800;  // s
+  bool hold_with_update = false;    // else with re-INVITE
+  bool media = true;                // RTP while a call is up
+  Identity other;                   // whom a spoofing handset claims to be
 };
 
 }  // namespace lapwing::labue

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -55,17 +56,41 @@ class FakeNetwork final : public sip::Transport, public Ports {
   }
   void reset(const sip::Flow& flow) override { resets.push_back(flow); }
 
+  absl::StatusOr<std::unique_ptr<MediaPort>> open_media(const asio::ip::address&) override {
+    auto port = std::make_unique<FakeMediaPort>(*this, static_cast<uint16_t>(40000 + 2 * media.size()));
+    media[port->port()] = port.get();
+    return port;
+  }
+
+  // Carries packets to the port they are for, whatever the address.
+  class FakeMediaPort final : public MediaPort {
+   public:
+    FakeMediaPort(FakeNetwork& network, uint16_t port) : network_(network), port_(port) {}
+    ~FakeMediaPort() override { network_.media[port_] = nullptr; }
+    uint16_t port() const override { return port_; }
+    void send(const Endpoint& to, std::string packet) override {
+      auto found = network_.media.find(to.port);
+      if (found != network_.media.end() && found->second && found->second->handler_) found->second->handler_(packet);
+    }
+    void on_packet(std::function<void(std::string_view)> handler) override { handler_ = std::move(handler); }
+
+   private:
+    FakeNetwork& network_;
+    const uint16_t port_;
+    std::function<void(std::string_view)> handler_;
+  };
+  std::map<uint16_t, FakeMediaPort*> media;
+
   std::deque<Sent> sent;
   std::vector<std::string> opened;
   std::vector<sip::Flow> resets;
 };
 
-using Headers = std::vector<std::pair<sip::HeaderId, std::string>>;
-
 class ScriptedNetwork : public testing::Test {
  protected:
   ScriptedNetwork() : layer_(worker_, network_, index_, {}) {
     layer_.on_request([this](std::shared_ptr<sip::ServerTransaction> t) { handset_->request_in(std::move(t)); });
+    layer_.on_ack([this](const sip::Message& ack, const sip::Flow&) { handset_->ack_in(ack); });
     Keys keys = test_keys();
     home_ = std::make_unique<aka::Milenage>(*aka::Milenage::create(keys.k, keys.opc));
     settings_.pcscf = "10.4.128.21:5060";
