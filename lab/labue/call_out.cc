@@ -33,7 +33,8 @@ void Call::send_invite() {
   RequestShape& shape = invite_out_;
   shape.has_contact = true;
   shape.supported = line_.options.preconditions ? "timer, 100rel, precondition, gruu" : "timer, gruu";
-  shape.more = {{HeaderId::session_expires, std::to_string(session_expires_)}};
+  shape.more.clear();
+  if (session_expires_ > 0) shape.more.emplace_back(HeaderId::session_expires, std::to_string(session_expires_));
   if (min_se_ > 0) shape.more.emplace_back(HeaderId::min_se, std::to_string(min_se_));
   shape.more.emplace_back(HeaderId::accept, "application/sdp, application/3gpp-ims+xml");
   shape.more.emplace_back(HeaderId::accept_contact, mmtel_feature);

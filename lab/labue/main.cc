@@ -70,6 +70,11 @@ void add_common(CLI::App& command, Settings& settings) {
       ->delimiter(',')
       ->capture_default_str();
   command.add_option("--reqid", settings.reqid, "marks our SAs in the kernel; default: from the process id");
+  command.add_option("--ring", settings.ring, "seconds that a call rings here before it is answered")
+      ->capture_default_str();
+  command.add_option("--session-expires", settings.session_expires, "session timer of calls, in seconds; 0: none")
+      ->capture_default_str();
+  command.add_flag("--no-preconditions", settings.no_preconditions, "calls without 100rel and preconditions");
   command.add_flag("--no-ipsec", settings.no_ipsec, "register without security associations");
 }
 
@@ -85,6 +90,11 @@ void add_one(CLI::App& command, One& one) {
   command.add_flag("--subscribe", one.subscribe, "subscribe to the registration");
   command.add_option("--misbehave", one.settings.misbehave, std::string(all_misbehaviours()))->capture_default_str();
   command.add_option("--spoof-imsi", one.settings.spoof_imsi, "whom a spoofing handset claims to be");
+  command.add_option("--answer", one.settings.answer, "calls that come: auto, manual, busy, reject:CODE or never")
+      ->capture_default_str();
+  command.add_option("--hold-with", one.settings.hold_with, "what puts a call on hold: invite or update")
+      ->capture_default_str();
+  command.add_flag("--no-media", one.settings.no_media, "no RTP in calls");
   command.add_flag("--json", one.json, "one JSON object a line for each event");
 }
 
@@ -185,7 +195,7 @@ int run_one(One one, bool console) {
   actions.insert(actions.end(), one.then.begin(), one.then.end());
   for (const std::string& action : actions) {
     if (!is_action(action))
-      return fail("--then: write reregister, deregister, deregister-all, subscribe or wait:SECONDS");
+      return fail(absl::StrFormat("--then: what is \"%s\"? See --help for what there is", action));
   }
   if (acts_at_reregistration(options->misbehave) && one.then.empty() && !console) actions.emplace_back("reregister");
 
@@ -320,12 +330,13 @@ int main(int argc, char** argv) {
   register_command
       ->add_option("--then", once.then,
                    "what to do after registering, in order: reregister, deregister, deregister-all, "
-                   "subscribe, wait:SECONDS, wait")
+                   "subscribe, wait:SECONDS, wait, call:TARGET, dial:TARGET (goes on while it rings), answer, "
+                   "reject[:CODE], hold, resume, hangup; a target is a sip: or tel: URI, or a number")
       ->delimiter(',');
   register_command->add_option("--expect", once.expect,
                                "the status code that the last procedure shall end with; 0: no answer");
   CLI::App* run_command = app.add_subcommand(
-      "run", "stay registered; reads reregister, deregister, register, subscribe, quit from standard input");
+      "run", "stay registered; reads actions as those of `labue register --then` from standard input, until quit");
   add_one(*run_command, stay);
   CLI::App* load_command = app.add_subcommand("load", "register many handsets and measure");
   add_many(*load_command, many);

@@ -14,24 +14,36 @@
 namespace lapwing::labue {
 namespace {
 
-constexpr std::array<std::string_view, 7> plain_actions{"register",  "reregister", "deregister", "deregister-all",
-                                                        "subscribe", "wait",       "quit"};
-constexpr std::string_view timed_wait = "wait:";
+constexpr std::array<std::string_view, 12> plain_actions{"register",  "reregister", "deregister", "deregister-all",
+                                                         "subscribe", "wait",       "quit",       "answer",
+                                                         "reject",    "hold",       "resume",     "hangup"};
 constexpr Duration for_ever = std::chrono::hours(24 * 365);
 
-std::optional<uint32_t> wait_seconds(std::string_view action) {
-  if (!action.starts_with(timed_wait)) return std::nullopt;
-  std::string_view digits = action.substr(timed_wait.size());
-  uint32_t seconds = 0;
-  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
+// "call:+1555" as {"call", "+1555"}.
+struct Words {
+  std::string_view verb, rest;
+};
+Words split(std::string_view action) {
+  size_t colon = action.find(':');
+  if (colon == std::string_view::npos) return {action, {}};
+  return {action.substr(0, colon), action.substr(colon + 1)};
+}
+
+std::optional<uint32_t> number(std::string_view digits) {
+  uint32_t value = 0;
+  auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
-  return seconds;
+  return value;
 }
 
 }  // namespace
 
 bool is_action(std::string_view text) {
-  return std::find(plain_actions.begin(), plain_actions.end(), text) != plain_actions.end() || wait_seconds(text);
+  if (std::find(plain_actions.begin(), plain_actions.end(), text) != plain_actions.end()) return true;
+  auto [verb, rest] = split(text);
+  if (verb == "wait") return number(rest).has_value();
+  if (verb == "reject") return number(rest).value_or(0) >= 300 && number(rest).value_or(0) < 700;
+  return (verb == "call" || verb == "dial") && !rest.empty();
 }
 
 Duration refresh_after(uint32_t granted_s) {
@@ -54,10 +66,32 @@ Task<void> Session::act(std::string action) {
     outcome_ = co_await handset_.deregister(action == "deregister-all");
   } else if (action == "subscribe") {
     outcome_ = co_await handset_.subscribe_reg();
-  } else {
-    std::optional<uint32_t> seconds = wait_seconds(action);
+  } else if (action.starts_with("wait")) {
+    std::optional<uint32_t> seconds = number(split(action).rest);
     co_await worker_.sleep(seconds ? Duration(std::chrono::seconds(*seconds)) : for_ever);
+  } else {
+    co_await act_on_calls(action);
   }
+}
+
+Task<void> Session::act_on_calls(std::string action) {
+  Calls& calls = handset_.calls();
+  auto [verb, rest] = split(action);
+  std::string target(rest);
+  if (verb == "dial" || (verb == "call" && typed_)) {
+    outcome_ = calls.start(target);
+  } else if (verb == "call") {
+    outcome_ = co_await calls.call(target);
+  } else if (verb == "answer") {
+    outcome_ = calls.answer();
+  } else if (verb == "reject") {
+    outcome_ = calls.reject(static_cast<int>(number(rest).value_or(603)));
+  } else if (verb == "hangup") {
+    outcome_ = co_await calls.hang_up();
+  } else {
+    outcome_ = co_await calls.hold(verb == "hold");
+  }
+  if (typed_ && !outcome_.ok) std::cerr << "labue: " << outcome_.why << '\n';
 }
 
 Task<void> Session::run_actions() {
@@ -79,6 +113,7 @@ Task<void> Session::run_console() {
   await_signal();
   co_await run_given();
   actions_.clear();
+  typed_ = true;
   asio::error_code error;
   input_.assign(dup(STDIN_FILENO), error);
   if (!error) read_line();
@@ -88,10 +123,12 @@ Task<void> Session::run_console() {
     if (is_action(action)) {
       co_await act(action);
     } else {
-      std::cerr << "labue: type register, reregister, deregister, deregister-all, subscribe or quit\n";
+      std::cerr << "labue: type register, reregister, deregister, deregister-all, subscribe, call:TARGET, answer, "
+                   "reject[:CODE], hold, resume, hangup or quit\n";
     }
   }
   input_.close(error);
+  if (handset_.calls().busy()) co_await act("hangup");
   if (handset_.registered()) co_await act("deregister");
   signals_.cancel();
 }

@@ -2,6 +2,9 @@
 // line or of standard input, one after the other.
 //
 //   register | reregister | deregister | deregister-all | subscribe | wait[:SECONDS] | quit
+//   call:TARGET     a sip: or tel: URI, or a number. Done when the call is answered or has failed; typed, it is as dial
+//   dial:TARGET     likewise, done when INVITE has gone
+//   answer | reject[:CODE] | hold | resume | hangup
 //
 // With actions from standard input the registration is refreshed when it is due (TS 24.229 section 5.1.1.4.1), and a
 // handset that registered leaves with a de-registration.
@@ -41,6 +44,7 @@ class Session {
  private:
   Task<void> run_given();
   Task<void> act(std::string action);
+  Task<void> act_on_calls(std::string action);
   void read_line();
   void await_signal();
   void push(std::string action);
@@ -50,6 +54,7 @@ class Session {
   Handset& handset_;
   std::deque<std::string> actions_;
   Outcome outcome_;
+  bool typed_ = false;  // actions come from standard input
   asio::posix::stream_descriptor input_;
   asio::streambuf line_;
   asio::signal_set signals_;

@@ -1,5 +1,6 @@
 #include "lab/labue/settings.h"
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "common/runtime/values.h"
 
@@ -45,6 +46,33 @@ absl::StatusOr<sip::TimerValues> timers_of(const Settings& settings) {
   return sip::TimerValues{*t1, *t1 * 8, *t1 * 17 / 2, *t1 * 64};
 }
 
+absl::StatusOr<Answering> answering_of(const Settings& settings) {
+  constexpr std::string_view reject = "reject:";
+  Answering answering;
+  double seconds = 0;
+  if (!absl::SimpleAtod(settings.ring, &seconds) || !(seconds >= 0 && seconds <= 86400)) {
+    return absl::InvalidArgumentError("--ring: write seconds, as 1 or 0.5");
+  }
+  answering.ring = std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+  if (settings.answer == "auto") return answering;
+  if (settings.answer == "manual") {
+    answering.mode = Answering::Mode::manual;
+  } else if (settings.answer == "busy") {
+    answering.mode = Answering::Mode::busy;
+  } else if (settings.answer == "never") {
+    answering.mode = Answering::Mode::never;
+  } else if (settings.answer.starts_with(reject)) {
+    answering.mode = Answering::Mode::reject;
+    bool number = absl::SimpleAtoi(settings.answer.substr(reject.size()), &answering.code);
+    if (!number || answering.code < 300 || answering.code > 699) {
+      return absl::InvalidArgumentError("--answer: write reject:CODE with a code from 300 to 699");
+    }
+  } else {
+    return absl::InvalidArgumentError("--answer: write auto, manual, busy, reject:CODE or never");
+  }
+  return answering;
+}
+
 absl::StatusOr<int> mnc_digits_of(const std::string& plmn) {
   absl::Status good = check_format("plmn", plmn);
   if (!good.ok()) return absl::InvalidArgumentError("--plmn: " + std::string(good.message()));
@@ -87,6 +115,17 @@ absl::StatusOr<HandsetOptions> options_of(const Settings& settings, std::string_
   if (!timers.ok()) return timers.status();
   options.timers = *timers;
   options.expires = settings.expires;
+
+  absl::StatusOr<Answering> answering = answering_of(settings);
+  if (!answering.ok()) return answering.status();
+  options.answering = *answering;
+  options.preconditions = !settings.no_preconditions;
+  options.media = !settings.no_media;
+  options.session_expires = settings.session_expires;
+  if (settings.hold_with != "invite" && settings.hold_with != "update") {
+    return absl::InvalidArgumentError("--hold-with: write invite or update");
+  }
+  options.hold_with_update = settings.hold_with == "update";
 
   std::optional<Misbehave> misbehave = misbehave_from(settings.misbehave);
   if (!misbehave) {

@@ -25,12 +25,17 @@ struct Settings {
   std::vector<uint16_t> client_ports = {6301, 6302, 6303, 6304};
   bool no_ipsec = false;
   uint32_t reqid = 0;  // 0: from the process id
+  std::string answer = "auto", ring = "1", hold_with = "invite";
+  uint32_t session_expires = 1800;
+  bool no_preconditions = false, no_media = false;
 };
 
 // As newer Samsungs offer: {SHA-1, MD5} x {AES, 3DES, null}.
 std::vector<ipsec::Algorithms> default_algorithms();
 absl::StatusOr<std::vector<ipsec::Algorithms>> algorithms_of(const Settings& settings);
 absl::StatusOr<sip::TimerValues> timers_of(const Settings& settings);
+// --answer and --ring.
+absl::StatusOr<Answering> answering_of(const Settings& settings);
 // 2 or 3, of "001/01".
 absl::StatusOr<int> mnc_digits_of(const std::string& plmn);
 absl::StatusOr<HandsetOptions> options_of(const Settings& settings, std::string_view imsi, int mnc_digits,

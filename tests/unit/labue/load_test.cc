@@ -83,6 +83,11 @@ TEST(Settings, when_a_value_is_wrong_then_the_option_is_named) {
   EXPECT_NE(error([](Settings& s) { s.t1 = "2"; }).find("--t1"), std::string::npos);
   EXPECT_NE(error([](Settings& s) { s.misbehave = "badly"; }).find("--misbehave"), std::string::npos);
   EXPECT_NE(error([](Settings& s) { s.misbehave = "spoof"; }).find("--spoof-imsi"), std::string::npos);
+  EXPECT_NE(error([](Settings& s) { s.answer = "later"; }).find("--answer"), std::string::npos);
+  EXPECT_NE(error([](Settings& s) { s.answer = "reject:200"; }).find("--answer"), std::string::npos);
+  EXPECT_NE(error([](Settings& s) { s.ring = "-1"; }).find("--ring"), std::string::npos);
+  EXPECT_NE(error([](Settings& s) { s.hold_with = "info"; }).find("--hold-with"), std::string::npos);
+  EXPECT_EQ(error([](Settings& s) { s.answer = "reject:480"; }), "");
   EXPECT_NE(error([](Settings& s) { s.algorithms = "rot13/null"; }), "");
 }
 
@@ -98,6 +103,13 @@ TEST(Session, when_actions_are_read_then_only_known_ones_count) {
   EXPECT_TRUE(is_action("reregister"));
   EXPECT_TRUE(is_action("wait:30"));
   EXPECT_FALSE(is_action("wait:x"));
+  EXPECT_TRUE(is_action("call:sip:bob@ims.example.org"));
+  EXPECT_TRUE(is_action("dial:+15550002"));
+  EXPECT_FALSE(is_action("call:"));
+  EXPECT_TRUE(is_action("reject"));
+  EXPECT_TRUE(is_action("reject:480"));
+  EXPECT_FALSE(is_action("reject:200"));
+  EXPECT_TRUE(is_action("hangup"));
   EXPECT_FALSE(is_action(""));
 }
 
