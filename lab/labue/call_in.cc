@@ -48,6 +48,9 @@ Task<void> Call::serve(Self self) {
   const Answering& answering = line_.options.answering;
   if (answering.mode == Answering::Mode::busy) co_return refuse(486, "us", "busy");
   if (answering.mode == Answering::Mode::reject) co_return refuse(answering.code, "us", "rejected");
+  std::optional<SessionTimer> timer = negotiate_timer(*invite_);
+  if (!timer) co_return finish("us", 422, "the session would be too brief");
+  session_timer_ = *timer;
   bool wants = request.body().find("a=des:qos") != std::string_view::npos && supports(request, "100rel") &&
                supports(request, "precondition");
   absl::StatusOr<Audio> audio = new_audio(line_.options.preconditions && wants);
@@ -162,10 +165,8 @@ Reply Call::dialog_reply() const {
 
 void Call::accept() {
   const sip::Message& request = invite_->request();
-  std::optional<SessionTimer> timer = negotiate_timer(*invite_);
-  if (!timer) return finish("us", 422, "the session would be too brief");
   Reply reply = dialog_reply();
-  add_timer(request, *timer, reply);
+  add_timer(request, session_timer_, reply);
   if (!answer_sent_) {
     reply.content_type = "application/sdp";
     reply.body = answer_;
@@ -174,7 +175,7 @@ void Call::accept() {
   line_.respond(*invite_, 200, reply);
   LegPtr leg = legs_.front();
   unacked_ = cseq_of(request);
-  established(leg, *timer);
+  established(leg, session_timer_);
   line_.worker.spawn(repeat_2xx(shared_from_this(), invite_, std::move(reply), *unacked_));
 }
 
