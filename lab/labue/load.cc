@@ -72,6 +72,7 @@ bool Load::all_succeeded() const {
 Task<void> Load::run() {
   for (int round = 1; round <= plan_.rounds; ++round) {
     co_await phase("register", round);
+    if (plan_.calls > 0 && pairs() > 0) co_await phase("call", round);
     if (plan_.deregister || plan_.rounds > 1) co_await phase("deregister", round);
   }
 }
@@ -81,16 +82,20 @@ Task<void> Load::phase(std::string name, int round) {
   current_.name = std::move(name);
   current_.round = round;
   next_ = finished_ = 0;
+  bool calling = current_.name == "call";
+  total_ = calling ? plan_.calls : host_.size();
   OneShot<bool> all_finished(worker_);
   all_finished_ = all_finished.sink();
   TimePoint began = worker_.clock().now();
   double cpu_began = cpu_seconds_now();
   auto over = std::make_shared<bool>(false);
   worker_.spawn(progress(over));
-  if (plan_.rate > 0) {
+  size_t lanes = std::min(std::max<size_t>(plan_.window, 1), calling ? std::min(pairs(), total_) : total_);
+  if (calling) {
+    for (size_t i = 0; i < lanes; ++i) worker_.spawn(calls(i, lanes));
+  } else if (plan_.rate > 0) {
     worker_.spawn(pace());
   } else {
-    size_t lanes = std::min(std::max<size_t>(plan_.window, 1), host_.size());
     for (size_t i = 0; i < lanes; ++i) worker_.spawn(lane());
   }
   co_await all_finished.wait(std::chrono::hours(24));
@@ -116,23 +121,46 @@ Task<void> Load::pace() {
 
 Task<void> Load::one(size_t index) {
   Handset& handset = host_.at(index);
-  PhaseResult& result = current_;
   TimePoint began = worker_.clock().now();
   Outcome outcome;
-  if (result.name == "deregister") {
+  if (current_.name == "deregister") {
     outcome = co_await handset.deregister(false);
   } else {
     outcome = co_await handset.register_();
     if (outcome.ok && plan_.subscribe) outcome = co_await handset.subscribe_reg();
   }
-  ++result.attempts;
+  count(outcome, worker_.clock().now() - began);
+}
+
+void Load::count(const Outcome& outcome, Duration took) {
+  ++current_.attempts;
   if (outcome.ok) {
-    ++result.successes;
-    result.latencies_ms.push_back(static_cast<float>(seconds_between(began, worker_.clock().now()) * 1e3));
+    ++current_.successes;
+    current_.latencies_ms.push_back(static_cast<float>(std::chrono::duration<double, std::milli>(took).count()));
   } else {
-    ++result.failures[outcome.code != 0 && outcome.code != 401 ? std::to_string(outcome.code) : outcome.why];
+    ++current_.failures[outcome.code != 0 && outcome.code != 401 ? std::to_string(outcome.code) : outcome.why];
   }
-  if (++finished_ == host_.size()) all_finished_->set(true);
+  if (++finished_ == total_) all_finished_->set(true);
+}
+
+// A lane has every lanes-th pair to itself, and uses them in turn, so that a pair has ended a call before the next.
+Task<void> Load::calls(size_t lane, size_t lanes) {
+  size_t pair = lane;
+  while (next_ < total_) {
+    ++next_;
+    co_await one_call(pair);
+    pair = pair + lanes < pairs() ? pair + lanes : lane;
+  }
+}
+
+Task<void> Load::one_call(size_t pair) {
+  Calls& caller = host_.at(2 * pair).calls();
+  std::string target = host_.at(2 * pair + 1).default_impu();
+  TimePoint began = worker_.clock().now();
+  Outcome outcome = co_await caller.call(std::move(target));
+  Duration took = worker_.clock().now() - began;
+  if (outcome.ok) outcome = co_await caller.hang_up();
+  count(outcome, took);
 }
 
 Task<void> Load::progress(std::shared_ptr<bool> over) {
@@ -143,7 +171,7 @@ Task<void> Load::progress(std::shared_ptr<bool> over) {
     const PhaseResult& result = current_;
     std::fprintf(stderr, "%s",
                  absl::StrFormat("%s, round %d: %d/s, %d of %d done, %d failed, %d under way\n", result.name,
-                                 result.round, result.successes - before, result.attempts, host_.size(),
+                                 result.round, result.successes - before, result.attempts, total_,
                                  result.attempts - result.successes, next_ - finished_)
                      .c_str());
     before = result.successes;

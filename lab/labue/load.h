@@ -1,5 +1,5 @@
 // `labue load`: registers (and ends the registrations of) all handsets of a host, in an open loop at a rate or in a
-// closed loop with a window, and says how it went.
+// closed loop with a window, lets them call each other, and says how it went.
 #pragma once
 
 #include <cstdint>
@@ -19,11 +19,14 @@ struct LoadPlan {
   int rounds = 1;
   bool deregister = false;  // after each round; with several rounds always
   bool subscribe = false;   // counted with the registration
+  // Made once all are registered, in a closed loop with the window: the first handset calls the second, the third the
+  // fourth, and so on; answered, and hung up at once. The latency is that of the answer.
+  size_t calls = 0;
 };
 
 // What one pass over all handsets came to.
 struct PhaseResult {
-  std::string name;  // "register" or "deregister"
+  std::string name;  // "register", "call" or "deregister"
   int round = 0;
   uint64_t attempts = 0, successes = 0;
   std::map<std::string, uint64_t> failures;  // by reason
@@ -53,13 +56,17 @@ class Load {
   Task<void> pace();
   Task<void> progress(std::shared_ptr<bool> over);
   Task<void> one(size_t index);
+  Task<void> calls(size_t lane, size_t lanes);
+  Task<void> one_call(size_t pair);
+  void count(const Outcome& outcome, Duration took);
+  size_t pairs() const { return host_.size() / 2; }
 
   Worker& worker_;
   Host& host_;
   const LoadPlan plan_;
   std::vector<PhaseResult> results_;
   PhaseResult current_;
-  size_t next_ = 0, finished_ = 0;
+  size_t total_ = 0, next_ = 0, finished_ = 0;  // of the phase
   std::optional<OneShot<bool>::Sink> all_finished_;
 };
 

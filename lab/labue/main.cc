@@ -116,6 +116,9 @@ void add_many(CLI::App& command, Many& many) {
       ->capture_default_str();
   command.add_flag("--deregister", many.plan.deregister, "end the registrations of a single round, too");
   command.add_flag("--subscribe", many.plan.subscribe, "each subscribes to its registration as well");
+  command.add_option("--calls", many.plan.calls,
+                     "after registering, so many calls: the first handset calls the second, the third the fourth; "
+                     "answered and hung up at once, without RTP, --window at a time");
   command.add_option("--print-subscribers", many.print_subscribers,
                      "print a labhss configuration with so many subscribers of this load, and end");
 }
@@ -249,6 +252,8 @@ absl::Status add_handsets(const Many& many, Host& host, ipsec::Kernel* kernel,
     absl::StatusOr<HandsetOptions> options = options_of(many.settings, *imsi, mnc_digits, address);
     if (!options.ok()) return options.status();
     options->algorithms = algorithms;
+    options->media = false;
+    options->answering.ring = Duration::zero();
     options->user_in_contact = many.shared_address;
     if (many.own_ports) options->port = static_cast<uint16_t>(options->port + i);
     if (absl::Status started = host.add(kernel, std::move(*sim), std::move(*options), {}).start(); !started.ok()) {
