@@ -74,6 +74,6 @@ std::string write_deliver(const Deliver& deliver);
 
 // SMS-DELIVER-REPORT in an RP-ACK, or with a failure cause (section 9.2.3.22) in an RP-ERROR.
 std::string write_deliver_report(std::optional<uint8_t> failure);
-inline constexpr uint8_t sim_storage_full = 0xd0, memory_capacity_exceeded = 0xd3;
+inline constexpr uint8_t memory_capacity_exceeded = 0xd3, unspecified_failure = 0xff;
 
 }  // namespace lapwing::sms

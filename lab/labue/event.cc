@@ -1,21 +1,40 @@
 #include "lab/labue/event.h"
 
+#include <algorithm>
+#include <optional>
+
 #include "absl/strings/str_format.h"
+#include "common/sms/alphabet.h"
 
 namespace lapwing::labue {
+namespace {
+
+unsigned byte_at(std::string_view text, size_t at) {
+  return static_cast<unsigned char>(text[at]);
+}
+
+void append_unit(std::string& out, unsigned unit) {
+  if (unit == '"' || unit == '\\') {
+    out.append(1, '\\').append(1, static_cast<char>(unit));
+  } else if (unit < 0x20 || unit >= 0x7f) {
+    absl::StrAppendFormat(&out, "\\u%04x", unit);
+  } else {
+    out.push_back(static_cast<char>(unit));
+  }
+}
+
+}  // namespace
 
 std::string json_string(std::string_view text) {
   std::string out = "\"";
-  for (char c : text) {
-    auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      out.append(1, '\\').append(1, c);
-    } else if (byte < 0x20 || byte >= 0x7f) {
-      absl::StrAppendFormat(&out, "\\u%04x", byte);
-    } else {
-      out.push_back(c);
-    }
+  bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  std::optional<std::string> utf16 = ascii ? std::nullopt : sms::to_ucs2(text);
+  if (utf16) {
+    for (size_t i = 0; i + 1 < utf16->size(); i += 2)
+      append_unit(out, byte_at(*utf16, i) << 8 | byte_at(*utf16, i + 1));
+    return out + '"';
   }
+  for (char c : text) append_unit(out, static_cast<unsigned char>(c));
   return out + '"';
 }
 

@@ -31,7 +31,7 @@ class Event {
 
 using EventSink = std::function<void(const Event&)>;
 
-// As a JSON string, quotes included; bytes that are not ASCII are escaped one by one.
+// As a JSON string in ASCII, quotes included. What is no UTF-8 is escaped byte by byte.
 std::string json_string(std::string_view text);
 
 }  // namespace lapwing::labue

@@ -35,7 +35,8 @@ Handset::Handset(Worker& worker, sip::TransactionLayer& layer, ipsec::Kernel* ke
       sim_(std::move(sim)),
       line_(worker, layer, ports, std::move(options), std::move(sink)),
       options_(line_.options),
-      calls_(line_) {}
+      calls_(line_),
+      texts_(line_) {}
 
 absl::Status Handset::start() {
   Endpoint local{options_.address, options_.port};

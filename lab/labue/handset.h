@@ -21,6 +21,7 @@
 #include "lab/labue/line.h"
 #include "lab/labue/outcome.h"
 #include "lab/labue/sim.h"
+#include "lab/labue/texts.h"
 #include "pcscf/ipsec/kernel.h"
 
 namespace lapwing::labue {
@@ -51,6 +52,7 @@ class Handset {
   void ack_in(const sip::Message& ack) { calls_.ack_in(ack); }
 
   Calls& calls() { return calls_; }
+  Texts& texts() { return texts_; }
   // What others call it by; the first of P-Associated-URI.
   std::string default_impu() const { return line_.default_impu(); }
   const HandsetOptions& options() const { return line_.options; }
@@ -113,6 +115,7 @@ class Handset {
   Line line_;
   const HandsetOptions& options_;  // the line's
   Calls calls_;
+  Texts texts_;
 
   // The registration.
   bool registered_ = false;

@@ -60,6 +60,8 @@ void Handset::request_in(std::shared_ptr<sip::ServerTransaction> transaction) {
   switch (request.method()) {
     case sip::Method::notify:
       return notify_in(*transaction);
+    case sip::Method::message:
+      return texts_.request_in(*transaction);
     case sip::Method::invite:
       return calls_.request_in(std::move(transaction));
     case sip::Method::options:

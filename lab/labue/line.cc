@@ -109,9 +109,11 @@ void Line::respond(sip::ServerTransaction& transaction, int code, const Reply& r
   }
   sip::Writer writer = transaction.response(code);
   for (const auto& [id, value] : reply.headers) writer.add(id, value);
+  // RFC 3428 section 7: no Contact in answers to MESSAGE.
+  bool contact = code != 100 && transaction.request().method() != sip::Method::message;
+  if (contact) writer.add(HeaderId::contact, dialog_contact(options.who, contact_user(), sent_by(over)));
   if (code != 100) {
-    writer.add(HeaderId::contact, dialog_contact(options.who, contact_user(), sent_by(over)))
-        .add(HeaderId::allow, allowed_methods)
+    writer.add(HeaderId::allow, allowed_methods)
         .add(HeaderId::user_agent, user_agent)
         .add(HeaderId::p_access_network_info, options.access_network);
   }

@@ -94,6 +94,7 @@ void add_one(CLI::App& command, One& one) {
       ->capture_default_str();
   command.add_option("--hold-with", one.settings.hold_with, "what puts a call on hold: invite or update")
       ->capture_default_str();
+  command.add_option("--smsc", one.settings.smsc, "the short message service centre; default: sip:smsc@DOMAIN");
   command.add_flag("--no-media", one.settings.no_media, "no RTP in calls");
   command.add_flag("--json", one.json, "one JSON object a line for each event");
 }
@@ -336,7 +337,8 @@ int main(int argc, char** argv) {
       ->add_option("--then", once.then,
                    "what to do after registering, in order: reregister, deregister, deregister-all, "
                    "subscribe, wait:SECONDS, wait, call:TARGET, dial:TARGET (goes on while it rings), answer, "
-                   "reject[:CODE], hold, resume, hangup; a target is a sip: or tel: URI, or a number")
+                   "reject[:CODE], hold, resume, hangup, message:TARGET:TEXT, sms:NUMBER:TEXT, memory-full, "
+                   "memory-available; a target is a sip: or tel: URI, in <> where it has a port, or a number")
       ->delimiter(',');
   register_command->add_option("--expect", once.expect,
                                "the status code that the last procedure shall end with; 0: no answer");

@@ -42,6 +42,7 @@ struct HandsetOptions {
   bool preconditions = true;        // calls with 100rel and preconditions where the peer has them, too
   uint32_t session_expires = 1800;  // s
   bool hold_with_update = false;    // else with re-INVITE
+  std::string smsc;                 // the service centre's URI
   bool media = true;                // RTP while a call is up
   Identity other;                   // whom a spoofing handset claims to be
 };

@@ -14,9 +14,9 @@
 namespace lapwing::labue {
 namespace {
 
-constexpr std::array<std::string_view, 12> plain_actions{"register",  "reregister", "deregister", "deregister-all",
-                                                         "subscribe", "wait",       "quit",       "answer",
-                                                         "reject",    "hold",       "resume",     "hangup"};
+constexpr std::array<std::string_view, 14> plain_actions{
+    "register", "reregister", "deregister", "deregister-all", "subscribe", "wait",        "quit",
+    "answer",   "reject",     "hold",       "resume",         "hangup",    "memory-full", "memory-available"};
 constexpr Duration for_ever = std::chrono::hours(24 * 365);
 
 // "call:+1555" as {"call", "+1555"}.
@@ -43,7 +43,23 @@ bool is_action(std::string_view text) {
   auto [verb, rest] = split(text);
   if (verb == "wait") return number(rest).has_value();
   if (verb == "reject") return number(rest).value_or(0) >= 300 && number(rest).value_or(0) < 700;
+  if (verb == "message" || verb == "sms") return addressed_from(rest).has_value();
   return (verb == "call" || verb == "dial") && !rest.empty();
+}
+
+std::optional<Addressed> addressed_from(std::string_view text) {
+  size_t from = 0, end = std::string_view::npos, behind = std::string_view::npos;
+  if (text.starts_with('<')) {
+    from = 1;
+    end = text.find(">:");
+    behind = end + 2;
+  } else {
+    bool uri = text.starts_with("sip:") || text.starts_with("sips:") || text.starts_with("tel:");
+    end = text.find(':', uri ? text.find(':') + 1 : 0);
+    behind = end + 1;
+  }
+  if (end == std::string_view::npos || end == from || behind >= text.size()) return std::nullopt;
+  return Addressed{std::string(text.substr(from, end - from)), std::string(text.substr(behind))};
 }
 
 Duration refresh_after(uint32_t granted_s) {
@@ -69,8 +85,31 @@ Task<void> Session::act(std::string action) {
   } else if (action.starts_with("wait")) {
     std::optional<uint32_t> seconds = number(split(action).rest);
     co_await worker_.sleep(seconds ? Duration(std::chrono::seconds(*seconds)) : for_ever);
+  } else if (action.starts_with("message") || action.starts_with("sms") || action.starts_with("memory")) {
+    co_await act_on_texts(action);
   } else {
     co_await act_on_calls(action);
+  }
+  if (typed_ && !outcome_.ok) std::cerr << "labue: " << outcome_.why << '\n';
+}
+
+Task<void> Session::act_on_texts(std::string action) {
+  Texts& texts = handset_.texts();
+  if (action == "memory-full") {
+    texts.fill_memory();
+    outcome_ = {true, 0, {}};
+  } else if (action == "memory-available") {
+    outcome_ = co_await texts.free_memory();
+  } else {
+    auto [verb, rest] = split(action);
+    std::optional<Addressed> addressed = addressed_from(rest);
+    if (!addressed) co_return;
+    std::string target = addressed->target, text = addressed->text;
+    if (verb == "sms") {
+      outcome_ = co_await texts.sms(target, text);
+    } else {
+      outcome_ = co_await texts.message(target, text);
+    }
   }
 }
 
@@ -91,7 +130,6 @@ Task<void> Session::act_on_calls(std::string action) {
   } else {
     outcome_ = co_await calls.hold(verb == "hold");
   }
-  if (typed_ && !outcome_.ok) std::cerr << "labue: " << outcome_.why << '\n';
 }
 
 Task<void> Session::run_actions() {
@@ -124,7 +162,8 @@ Task<void> Session::run_console() {
       co_await act(action);
     } else {
       std::cerr << "labue: type register, reregister, deregister, deregister-all, subscribe, call:TARGET, answer, "
-                   "reject[:CODE], hold, resume, hangup or quit\n";
+                   "reject[:CODE], hold, resume, hangup, message:TARGET:TEXT, sms:NUMBER:TEXT, memory-full, "
+                   "memory-available or quit\n";
     }
   }
   input_.close(error);

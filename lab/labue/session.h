@@ -5,6 +5,9 @@
 //   call:TARGET     a sip: or tel: URI, or a number. Done when the call is answered or has failed; typed, it is as dial
 //   dial:TARGET     likewise, done when INVITE has gone
 //   answer | reject[:CODE] | hold | resume | hangup
+//   message:TARGET:TEXT   <sip:bob@10.0.0.1:5060> where the target has a port
+//   sms:NUMBER:TEXT       done with the report of the service centre
+//   memory-full           short messages are refused, until memory-available
 //
 // With actions from standard input the registration is refreshed when it is due (TS 24.229 section 5.1.1.4.1), and a
 // handset that registered leaves with a de-registration.
@@ -24,6 +27,12 @@
 namespace lapwing::labue {
 
 bool is_action(std::string_view text);
+// "sip:bob@ims.example.org:hello" as the target and the text behind its colon; "<sip:bob@10.0.0.1:5060>:hello"
+// likewise.
+struct Addressed {
+  std::string target, text;
+};
+std::optional<Addressed> addressed_from(std::string_view text);
 // When to refresh: 600 s before the end of more than 1200 s, else at half of it.
 Duration refresh_after(uint32_t granted_s);
 
@@ -45,6 +54,7 @@ class Session {
   Task<void> run_given();
   Task<void> act(std::string action);
   Task<void> act_on_calls(std::string action);
+  Task<void> act_on_texts(std::string action);
   void read_line();
   void await_signal();
   void push(std::string action);

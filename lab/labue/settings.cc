@@ -3,6 +3,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "common/runtime/values.h"
+#include "common/sip/uri.h"
 
 namespace lapwing::labue {
 namespace {
@@ -125,6 +126,8 @@ absl::StatusOr<HandsetOptions> options_of(const Settings& settings, std::string_
   if (settings.hold_with != "invite" && settings.hold_with != "update") {
     return absl::InvalidArgumentError("--hold-with: write invite or update");
   }
+  options.smsc = settings.smsc.empty() ? "sip:smsc@" + domain : settings.smsc;
+  if (!sip::Uri::parse(options.smsc).ok()) return absl::InvalidArgumentError("--smsc: write a sip: or tel: URI");
   options.hold_with_update = settings.hold_with == "update";
 
   std::optional<Misbehave> misbehave = misbehave_from(settings.misbehave);

@@ -26,6 +26,7 @@ struct Settings {
   bool no_ipsec = false;
   uint32_t reqid = 0;  // 0: from the process id
   std::string answer = "auto", ring = "1", hold_with = "invite";
+  std::string smsc;  // empty: sip:smsc@DOMAIN
   uint32_t session_expires = 1800;
   bool no_preconditions = false, no_media = false;
 };

@@ -289,10 +289,10 @@ TEST_F(HandsetTest, when_subscribe_is_longer_than_1300_bytes_then_it_goes_by_tcp
   EXPECT_EQ(next().flow.protocol, Protocol::tcp);
 }
 
-TEST_F(HandsetTest, when_options_comes_then_it_is_answered_and_invite_is_not_allowed_yet) {
+TEST_F(HandsetTest, when_options_comes_then_it_is_answered_and_what_is_unknown_is_not_allowed) {
   make_handset(false);
   register_well(false);
-  for (auto [method, code] : {std::pair("OPTIONS", 200), std::pair("MESSAGE", 405)}) {
+  for (auto [method, code] : {std::pair("OPTIONS", 200), std::pair("PUBLISH", 405)}) {
     sip::Writer request = sip::Writer::request(method, "sip:192.168.101.5:5060");
     request.add(HeaderId::via, absl::StrFormat("SIP/2.0/UDP 10.4.128.21:5060;branch=z9hG4bK%s", method))
         .add(HeaderId::max_forwards, "70")
