@@ -31,7 +31,10 @@ Task<Outcome> Call::hold(bool on) {
   for (int tries = 0; tries < most_tries; ++tries) {
     if (state_ != State::up) co_return Outcome{false, 0, "there is no call that is up"};
     LegPtr leg = up_;
-    if (leg->offering || unacked_) co_return Outcome{false, 0, "another change of the call is under way"};
+    if (leg->offering || unacked_) {  // another change is under way
+      co_await line_.worker.sleep(line_.options.timers.t1 / 4);
+      continue;
+    }
     leg->audio.want(on ? sdp::Direction::sendonly : sdp::Direction::sendrecv);
     std::string offer = leg->audio.offer();
     leg->offering = true;
@@ -58,7 +61,7 @@ Task<Outcome> Call::hold(bool on) {
     if (code != 491) co_return Outcome{false, code, absl::StrFormat("the change was answered %d", code)};
     co_await line_.worker.sleep(after_glare(invite_ == nullptr));
   }
-  co_return Outcome{false, 491, "the peer changed the call at the same time, again and again"};
+  co_return Outcome{false, 491, "the call was being changed all the time"};
 }
 
 // With an offer, or with the session timer only.

@@ -78,7 +78,6 @@ Task<bool> Call::progress(Self self) {
   bool taken = co_await send_reliably(self, 183, std::move(reply));
   if (!taken) co_return false;
   LegPtr leg = legs_.front();
-  leg->audio.reserve();
   TimePoint latest = line_.worker.clock().now() + line_.options.timers.t1 * 64;
   while (!leg->audio.peer_reserved() && line_.worker.clock().now() < latest) {
     co_await stirred(latest - line_.worker.clock().now());
@@ -209,6 +208,7 @@ void Call::prack_in(Transaction transaction) {
   line_.respond(*transaction, wanted ? 200 : 481);
   if (!wanted) return;
   unpracked_.reset();
+  legs_.front()->audio.reserve();  // at once; the answer to UPDATE says so
   stir();
 }
 

@@ -148,7 +148,7 @@ Task<void> Call::end_extra(Self self, LegPtr leg) {
 
 void Call::failed(int code, std::string why) {
   if (over() || up_) return;
-  if (state_ == State::ending) return finish("us", code, why);  // we cancelled
+  if (state_ == State::ending) return finish("us", code, "cancelled");
   drop();
   line_.tell(event("call_failed").with("call_id", call_id_).with("code", code).with("why", why));
   settle({false, code, std::move(why)});

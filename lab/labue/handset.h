@@ -1,5 +1,5 @@
 // One handset in software: registers with IMS AKA and sec-agree (TS 24.229 section 5.1.1, TS 33.203 section 7), keeps
-// its own security associations, subscribes to its registration and answers what the network sends.
+// its own security associations, subscribes to its registration, calls and texts, and answers what the network sends.
 //
 //   Handset handset(worker, layer, &kernel, ports, std::move(sim), options, sink);
 //   Outcome outcome = co_await handset.register_();      // outcome.code: the final response, 0 for none

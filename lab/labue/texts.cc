@@ -15,7 +15,6 @@ namespace {
 using sip::HeaderId;
 
 constexpr Duration report_patience = std::chrono::seconds(40);  // TR1M, TS 24.011 section 10
-constexpr std::string_view sms_feature = "*;+g.3gpp.smsip;require;explicit";
 
 bool has_type(const sip::Message& message, std::string_view type) {
   absl::StatusOr<sip::TokenParams> content = sip::TokenParams::parse(message.header(HeaderId::content_type));
@@ -109,8 +108,6 @@ Outcome Texts::reported(const sms::RpMessage& report, uint8_t reference) {
 Task<sip::Answer> Texts::send_rp(std::string to, std::string in_reply_to, std::string body) {
   RequestShape shape = line_.outside_dialog(sip::Method::message, std::move(to));
   if (!in_reply_to.empty()) shape.more.emplace_back(HeaderId::in_reply_to, in_reply_to);
-  shape.more.emplace_back(HeaderId::request_disposition, "no-fork");
-  shape.more.emplace_back(HeaderId::accept_contact, sms_feature);
   shape.content_type = sms::rp_content_type;
   shape.body = std::move(body);
   co_return co_await line_.request(std::move(shape));
