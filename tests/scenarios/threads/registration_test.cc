@@ -119,6 +119,9 @@ class NoPorts final : public labue::Ports {
  public:
   absl::Status open(sip::Protocol, const Endpoint&) override { return absl::OkStatus(); }
   void reset(const sip::Flow&) override {}
+  absl::StatusOr<std::unique_ptr<labue::MediaPort>> open_media(const asio::ip::address&) override {
+    return absl::UnimplementedError("no media here");
+  }
 };
 
 // A daemon's workers with their layers.
