@@ -90,7 +90,7 @@ void Events::keep(const Event& event) {
     shard.recent.splice(shard.recent.begin(), shard.recent, user.place);
   }
   if (user.events.size() >= kept_per_user) user.events.erase(user.events.begin());
-  // As many identities as events can have: those of events that went go when there are more.
+  // More identities than events can have: somebody makes them up. Begin anew, so that they stay bounded.
   if (user.impus.size() > kept_per_user) {
     user.impus.clear();
     user.events.clear();

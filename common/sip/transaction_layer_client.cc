@@ -20,6 +20,36 @@ std::optional<uint32_t> worker_in(std::string_view branch) {
   return static_cast<unsigned char>(byte[0]);
 }
 
+// A request about an INVITE of ours to the same next hop: the ACK for a final response that is no 2xx (RFC 3261
+// section 17.1.1.3) and CANCEL (section 9.1) repeat its Request-URI, top Via, From, Call-ID, CSeq number and Route. To
+// is the response's for ACK.
+Writer about_invite(std::string_view method, const Message& invite, std::string_view to) {
+  auto cseq = CSeq::parse(invite.header(HeaderId::cseq));
+  Writer request = Writer::request(method, invite.request_uri());
+  request.add(HeaderId::via, invite.values(HeaderId::via).front());
+  for (std::string_view route : invite.values(HeaderId::route)) request.add(HeaderId::route, route);
+  request.add(HeaderId::max_forwards, "70");
+  request.add(HeaderId::from, unfold(invite.header(HeaderId::from)));
+  request.add(HeaderId::to, unfold(to));
+  request.add(HeaderId::call_id, invite.header(HeaderId::call_id));
+  request.add(HeaderId::cseq, absl::StrFormat("%d %s", cseq.ok() ? cseq->number : 0, method));
+  return request;
+}
+
+std::string ack_for(const std::string& invite_wire, const Message& response) {
+  ParseResult invite = Message::parse(invite_wire, Framing::stream);
+  if (!invite.ok()) return {};
+  return about_invite("ACK", *invite.message, response.header(HeaderId::to)).finish();
+}
+
+std::string cancel_for(const std::string& invite_wire, std::string_view reason) {
+  ParseResult invite = Message::parse(invite_wire, Framing::stream);
+  if (!invite.ok()) return {};
+  Writer cancel = about_invite("CANCEL", *invite.message, invite.message->header(HeaderId::to));
+  if (!reason.empty()) cancel.add(HeaderId::reason, reason);
+  return std::move(cancel).finish();
+}
+
 }  // namespace
 
 std::string TransactionLayer::new_branch() {
@@ -83,41 +113,6 @@ void TransactionLayer::response_in(Message message, const Flow& flow) {
     send_cancel(transaction);
   }
 }
-
-namespace {
-
-// A request about an INVITE of ours to the same next hop: the ACK for a final response that is no 2xx (RFC 3261
-// section 17.1.1.3) and CANCEL (section 9.1) repeat its Request-URI, top Via, From, Call-ID, CSeq number and Route. To
-// is the response's for ACK.
-Writer about_invite(std::string_view method, const Message& invite, std::string_view to) {
-  auto cseq = CSeq::parse(invite.header(HeaderId::cseq));
-  Writer request = Writer::request(method, invite.request_uri());
-  request.add(HeaderId::via, invite.values(HeaderId::via).front());
-  for (std::string_view route : invite.values(HeaderId::route)) request.add(HeaderId::route, route);
-  request.add(HeaderId::max_forwards, "70");
-  request.add(HeaderId::from, unfold(invite.header(HeaderId::from)));
-  request.add(HeaderId::to, unfold(to));
-  request.add(HeaderId::call_id, invite.header(HeaderId::call_id));
-  request.add(HeaderId::cseq, absl::StrFormat("%d %s", cseq.ok() ? cseq->number : 0, method));
-  return request;
-}
-
-std::string ack_for(const std::string& invite_wire, const Message& response) {
-  ParseResult invite = Message::parse(invite_wire, Framing::stream);
-  if (!invite.ok()) return {};
-  return about_invite("ACK", *invite.message, response.header(HeaderId::to)).finish();
-}
-
-// Protected ones repeat Security-Verify of their INVITE (RFC 3329 section 2.3.1).
-std::string cancel_for(const std::string& invite_wire, std::string_view reason) {
-  ParseResult invite = Message::parse(invite_wire, Framing::stream);
-  if (!invite.ok()) return {};
-  Writer cancel = about_invite("CANCEL", *invite.message, invite.message->header(HeaderId::to));
-  if (!reason.empty()) cancel.add(HeaderId::reason, reason);
-  return std::move(cancel).finish();
-}
-
-}  // namespace
 
 void TransactionLayer::cancel(const std::string& branch, std::string reason) {
   auto found = clients_.find(branch + " INVITE");

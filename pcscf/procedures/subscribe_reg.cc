@@ -64,9 +64,7 @@ void end_registration(Core& core, Site& site, const std::shared_ptr<Handset>& ha
     if (!handset->registered) return;
     handset->registered = false;
     handset->reachable_until = core.clock.now() + core.settings.grace;
-    handset->state = state;
-    handset->since = core.clock.wall();
-    handset->why = why;
+    handset->enter(state, core.clock.wall(), why);
     for (const SaEntry& entry : handset->sets) ids.push_back(entry.id);
   }
   for (uint64_t id : ids) retire_set(core, site, handset, id, core.settings.grace);
