@@ -16,25 +16,6 @@ using sip::HeaderId;
 // Option tags that may stand in Proxy-Require (RFC 3261 section 16.3).
 constexpr std::string_view known_options[] = {"sec-agree", "path"};
 
-}  // namespace
-
-bool Core::on_protected_port(const sip::Flow& flow) const {
-  if (on_core_side(flow)) return false;
-  if (flow.local.port == settings.ps.value) return true;
-  return std::any_of(settings.pc.begin(), settings.pc.end(),
-                     [&](ipsec::Port port) { return port.value == flow.local.port; });
-}
-
-bool Core::trusts(const asio::ip::address& address) const {
-  if (address == settings.entry.remote.address) return true;
-  return std::any_of(settings.trusted.begin(), settings.trusted.end(),
-                     [&](const Prefix& prefix) { return prefix.contains(address); });
-}
-
-std::string Core::route_uri(const Handset& handset) const {
-  return absl::StrFormat("<sip:%s@%s;lr>", handset.token, settings.mw.text());
-}
-
 void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
   const sip::Message& request = transaction->request();
   const sip::Flow& flow = transaction->flow();
@@ -60,6 +41,33 @@ void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransacti
     return site.worker.spawn(register_(core, site, std::move(transaction)));
   }
   site.worker.spawn(from_handset(core, site, std::move(transaction)));
+}
+
+}  // namespace
+
+bool Core::on_protected_port(const sip::Flow& flow) const {
+  if (on_core_side(flow)) return false;
+  if (flow.local.port == settings.ps.value) return true;
+  return std::any_of(settings.pc.begin(), settings.pc.end(),
+                     [&](ipsec::Port port) { return port.value == flow.local.port; });
+}
+
+bool Core::trusts(const asio::ip::address& address) const {
+  if (address == settings.entry.remote.address) return true;
+  return std::any_of(settings.trusted.begin(), settings.trusted.end(),
+                     [&](const Prefix& prefix) { return prefix.contains(address); });
+}
+
+std::string Core::route_uri(const Handset& handset) const {
+  return absl::StrFormat("<sip:%s@%s;lr>", handset.token, settings.mw.text());
+}
+
+void serve(Core& core, Site& site) {
+  site.transactions.on_request([&core, &site](std::shared_ptr<sip::ServerTransaction> transaction) {
+    handle_request(core, site, std::move(transaction));
+  });
+  site.transactions.on_ack(
+      [&core, &site](const sip::Message& ack, const sip::Flow& flow) { forward_ack(core, site, ack, flow); });
 }
 
 }  // namespace lapwing::pcscf

@@ -8,6 +8,7 @@
 #include "common/control/report.h"
 #include "common/runtime/turns.h"
 #include "common/runtime/worker.h"
+#include "common/sdp/policy.h"
 #include "common/sip/transaction_layer.h"
 #include "pcscf/handsets.h"
 #include "pcscf/ipsec/kernel.h"
@@ -32,6 +33,7 @@ struct Settings {
   Duration expiry_margin = std::chrono::seconds(30);
   bool address_selectors = false;  // ports are checked here, not by the kernel
   sip::TimerValues core_timers, handset_timers = sip::TimerValues::handset();
+  sdp::Policy media;            // of the sessions that handsets offer
   std::vector<Prefix> trusted;  // networks of the core besides the entry's address
 };
 
@@ -67,7 +69,7 @@ struct Core {
   std::string route_uri(const Handset& handset) const;
 };
 
-// The entry: takes every request that a worker's transactions deliver.
-void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction);
+// The entry: from now on the core takes what the site's transactions deliver.
+void serve(Core& core, Site& site);
 
 }  // namespace lapwing::pcscf

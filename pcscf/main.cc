@@ -115,11 +115,7 @@ int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
   };
   sip::Stack stack(pool, options);
   for (uint32_t i = 0; i < pool.size(); ++i) core.sites.push_back({pool.at(i), stack.layer(i)});
-  for (Site& site : core.sites) {
-    site.transactions.on_request([&core, &site](std::shared_ptr<sip::ServerTransaction> transaction) {
-      handle_request(core, site, std::move(transaction));
-    });
-  }
+  for (Site& site : core.sites) serve(core, site);
   kernel.on_expire([&core](ipsec::KernelExpiry expiry) {
     Site& site = core.sites.front();
     site.worker.post([&core, &site, expiry] { site.worker.spawn(kernel_expired(core, site, expiry)); });

@@ -18,6 +18,7 @@ struct Policy {
   std::vector<std::string> codecs = {};
   std::vector<std::string> media = {};    // "audio", "video", ...
   std::optional<uint32_t> max_kbps = {};  // of all media together, as the offer says: SessionDescription::kbps()
+  bool allows_everything() const { return codecs.empty() && media.empty() && !max_kbps; }
 };
 
 // Why the offer is to be refused with 488, in ASCII fit for a Warning; nullopt: it is not. It is when an active media

@@ -8,6 +8,7 @@
 namespace lapwing::sip {
 namespace {
 
+constexpr size_t datagram_limit = 1300;  // bytes of a request that may go by UDP (section 18.1.1)
 constexpr Duration trying_after = std::chrono::milliseconds(200);
 constexpr std::string_view completed_elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
@@ -54,19 +55,35 @@ void Forwarding::listen() {
   });
 }
 
-Task<void> Forwarding::send(std::vector<ClientRequest> targets) {
+Task<void> Forwarding::send(std::vector<Target> targets) {
   if (over() || targets.empty()) co_return;
   OneShot<bool> all_ended(layer_.worker());
   all_ended_ = all_ended.sink();
   size_t first = branches_.size();
-  for (ClientRequest& target : targets) branches_.push_back({target.branch});
-  for (size_t i = 0; i < targets.size(); ++i) {
-    if (invite()) watch(first + i);
-    layer_.start(std::move(targets[i]), [self = shared_from_this(), branch = first + i](const Answer& answer) {
-      self->answered(branch, answer);
-    });
-  }
+  branches_.resize(first + targets.size());
+  for (size_t i = 0; i < targets.size(); ++i) start(first + i, std::move(targets[i]));
   if (!co_await all_ended.wait(longest)) cancel("");
+}
+
+void Forwarding::start(size_t branch, Target target) {
+  const Message& request = transaction_->request();
+  ClientRequest out;
+  out.method = request.method();
+  out.branch = branches_[branch].id = layer_.new_branch() + target.mark;
+  out.timers = target.timers;
+  bool large = target.large && request.buffer().size() > datagram_limit;
+  out.flow = large ? *target.large : target.flow;
+  Edits edits = target.edits;
+  edits.prepend(HeaderId::via, TransactionLayer::via(out.flow.protocol, target.sent_by, out.branch));
+  out.wire = edits.write(request);
+  branches_[branch].smaller.reset();
+  if (large) {
+    target.large.reset();
+    branches_[branch].smaller = std::move(target);
+  }
+  if (invite()) watch(branch);
+  layer_.start(std::move(out),
+               [self = shared_from_this(), branch](const Answer& answer) { self->answered(branch, answer); });
 }
 
 void Forwarding::watch(size_t branch) {
@@ -82,9 +99,13 @@ void Forwarding::watch(size_t branch) {
 
 void Forwarding::answered(size_t branch, const Answer& answer) {
   if (!answer.response) {
+    if (answer.outcome == Answer::Outcome::transport_failed && branches_[branch].smaller && !over()) {
+      return start(branch, *std::exchange(branches_[branch].smaller, std::nullopt));
+    }
     unreachable_ = unreachable_ || answer.outcome == Answer::Outcome::transport_failed;
     return end(branch);
   }
+  branches_[branch].smaller.reset();
   int code = answer.response->status();
   if (code < 200) return provisional(branch, *answer.response);
   if (code < 300) {

@@ -21,6 +21,17 @@
 
 namespace lapwing::sip {
 
+// Where a branch goes, and what changes in the request on its way there.
+struct Target {
+  Edits edits = {};  // all but our Via
+  Flow flow = {};
+  // For a request over 1,300 bytes: by TCP. Where that fails it goes by `flow` after all (RFC 3261 section 18.1.1).
+  std::optional<Flow> large = {};
+  std::string sent_by = {};  // of our Via
+  std::string mark = {};     // behind the branch: what we would know the request by if it came again (RFC 5393)
+  TimerValues timers = {};
+};
+
 class Forwarding : public std::enable_shared_from_this<Forwarding> {
  public:
   // What changes in a response on its way upstream, besides that our Via goes.
@@ -32,7 +43,7 @@ class Forwarding : public std::enable_shared_from_this<Forwarding> {
                                           EditResponse edit);
   ~Forwarding();
 
-  Task<void> send(std::vector<ClientRequest> targets);
+  Task<void> send(std::vector<Target> targets);
   // Nothing more to try: a 2xx or a 6xx came, or a CANCEL.
   bool over() const { return accepted_ || declined_ || cancelled_; }
   bool accepted() const { return accepted_; }
@@ -49,12 +60,14 @@ class Forwarding : public std::enable_shared_from_this<Forwarding> {
 
  private:
   struct Branch {
-    std::string id;
+    std::string id = {};
+    std::optional<Target> smaller = {};  // still to be tried, should the way for large requests fail
     Timers::Id timer_c = 0;
     bool ended = false;
   };
   Forwarding(TransactionLayer& layer, std::shared_ptr<ServerTransaction> transaction, EditResponse edit);
   void listen();
+  void start(size_t branch, Target target);
   void answered(size_t branch, const Answer& answer);
   void provisional(size_t branch, const Message& response);
   void final_response(std::shared_ptr<const Message> response);

@@ -26,4 +26,12 @@ absl::StatusOr<Flow> next_hop(const Uri& uri, const std::vector<Endpoint>& local
   return absl::NotFoundError(absl::StrFormat("no local address of the family of %s", flow.remote.text()));
 }
 
+std::optional<Flow> by_tcp(const Flow& flow, const Uri& uri) {
+  if (flow.protocol != Protocol::udp || uri.has_param("transport")) return std::nullopt;
+  Flow tcp = flow;
+  tcp.protocol = Protocol::tcp;
+  tcp.local.port = 0;
+  return tcp;
+}
+
 }  // namespace lapwing::sip

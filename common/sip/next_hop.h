@@ -1,6 +1,7 @@
 // Where a URI leads (RFC 3263, numeric hosts): the flow for a request whose topmost Route, or Request-URI, it is.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -14,5 +15,9 @@ namespace lapwing::sip {
 // the URI's parameter, else `otherwise`. InvalidArgument: not a SIP URI; NotFound: a host name (only addresses are
 // taken), or no local address of that family.
 absl::StatusOr<Flow> next_hop(const Uri& uri, const std::vector<Endpoint>& local, Protocol otherwise);
+
+// The same way by TCP, for a request that is too large for UDP (RFC 3261 section 18.1.1); nullopt: it is no UDP, or the
+// URI demands it.
+std::optional<Flow> by_tcp(const Flow& flow, const Uri& uri);
 
 }  // namespace lapwing::sip

@@ -12,9 +12,9 @@ namespace {
 
 constexpr std::string_view our_mark = "z9hG4bKlw";
 
-// The worker in a branch of ours.
+// The worker in a branch of ours, whatever its user has put behind it.
 std::optional<uint32_t> worker_in(std::string_view branch) {
-  if (branch.size() != our_mark.size() + 18 || !branch.starts_with(our_mark)) return std::nullopt;
+  if (branch.size() < our_mark.size() + 18 || !branch.starts_with(our_mark)) return std::nullopt;
   std::string byte = from_hex(branch.substr(our_mark.size(), 2));
   if (byte.size() != 1) return std::nullopt;
   return static_cast<unsigned char>(byte[0]);

@@ -1,15 +1,20 @@
 #include "pcscf/procedures/relay.h"
 
 #include <algorithm>
+#include <variant>
 
 #include "absl/strings/str_format.h"
 #include "common/runtime/ids.h"
 #include "common/runtime/one_shot.h"
+#include "common/sdp/policy.h"
+#include "common/sip/body.h"
+#include "common/sip/forwarding.h"
 #include "common/sip/headers.h"
 #include "common/sip/next_hop.h"
 #include "common/sip/validate.h"
 #include "pcscf/header_policy.h"
 #include "pcscf/procedures/subscribe_reg.h"
+#include "pcscf/routes.h"
 #include "pcscf/sa_sets.h"
 
 namespace lapwing::pcscf {
@@ -18,46 +23,19 @@ namespace {
 using sip::HeaderId;
 using TransactionPtr = std::shared_ptr<sip::ServerTransaction>;
 
-// A request over this many bytes goes by TCP where it can (RFC 3261 section 18.1.1).
-constexpr size_t datagram_limit = 1300;
-
-bool makes_dialog(const sip::Message& request) {
-  if (request.method() != sip::Method::subscribe && request.method() != sip::Method::refer &&
-      request.method() != sip::Method::invite) {
-    return false;
-  }
-  auto to = sip::NameAddr::parse(request.header(HeaderId::to));
-  return to.ok() && to->tag().empty();
-}
-
-// Is the Route value one of ours: any of our addresses with the unprotected, a protected or the core's port?
-bool is_ours(const Core& core, const sip::Uri& uri) {
-  std::optional<asio::ip::address> address = uri.address();
-  if (!address) return sip::equals_ignoring_case(uri.host, core.settings.name);
-  uint16_t port = uri.port == 0 ? 5060 : uri.port;
-  if (*address == core.settings.mw.address && port == core.settings.mw.port) return true;
-  return std::any_of(core.settings.gm.begin(), core.settings.gm.end(), [&](const sip::Endpoint& gm) {
-    return gm.address == *address && (gm.port == port || core.settings.ps.value == port);
-  });
-}
-
-// The Route values behind our own ones at the top.
-struct Routes {
-  std::vector<std::string> rest;
-  std::string token;  // the user part of our first one
-  size_t own = 0;
+struct Refusal {
+  int code = 0;
+  std::string reason = {};   // of the status line
+  std::string warning = {};  // what is wrong, for the Warning header; empty: none
 };
-Routes read_routes(const Core& core, const sip::Message& request) {
-  Routes routes;
-  for (std::string_view value : request.values(HeaderId::route)) {
-    auto hop = sip::NameAddr::parse(value);
-    if (hop.ok() && routes.rest.empty() && is_ours(core, hop->uri)) {
-      if (routes.own++ == 0) routes.token = std::string(hop->uri.user);
-      continue;
-    }
-    routes.rest.push_back(sip::unfold(value));
+using Decision = std::variant<sip::Target, Refusal>;
+
+void refuse(sip::ServerTransaction& transaction, const Core& core, const Refusal& refusal) {
+  sip::Writer no = transaction.response(refusal.code, refusal.reason);
+  if (!refusal.warning.empty()) {
+    no.add(HeaderId::warning, absl::StrFormat("399 %s %s", core.settings.name, sip::quote(refusal.warning)));
   }
-  return routes;
+  transaction.respond(refusal.code, std::move(no).finish());
 }
 
 // Who sends: by its security association, or by source where there is none.
@@ -79,35 +57,101 @@ std::optional<Sender> sender_of(Core& core, const sip::Flow& flow) {
   return std::nullopt;
 }
 
-// TS 24.229 section 5.2.6.3 (2): P-Preferred-Identity where it is one of the registered identities, else the default.
-std::string asserted(const Handset& locked, const sip::Message& request) {
-  for (std::string_view value : request.values(HeaderId::p_preferred_identity)) {
+// Section 5.2.6.3 (2), and 5.2.6.4 for responses: P-Preferred-Identity where it is one of the registered identities,
+// else the default.
+std::string asserted(const Handset& locked, const sip::Message& message, const std::string& otherwise) {
+  for (std::string_view value : message.values(HeaderId::p_preferred_identity)) {
     auto preferred = sip::NameAddr::parse(value);
     if (!preferred.ok()) continue;
     for (const std::string& impu : locked.impus) {
       if (sip::uris_equal(preferred->uri.text, impu)) return impu;
     }
   }
-  return locked.impus.empty() ? locked.impu : locked.impus.front();
+  return otherwise;
 }
 
-std::string authority(const asio::ip::address& address, uint16_t port) {
-  return sip::Endpoint{address, port}.text();
+void assert_identity(sip::Edits& edits, const sip::Message& message, Handset& handset, const std::string& called) {
+  std::lock_guard lock(handset.mutex);
+  const std::string& usual = !called.empty() ? called : handset.impus.empty() ? handset.impu : handset.impus.front();
+  edits.append(HeaderId::p_asserted_identity, "<" + asserted(handset, message, usual) + ">");
+  if (message.has(HeaderId::p_preferred_identity)) edits.remove(HeaderId::p_preferred_identity);
 }
 
-// The dialog's later requests come through us on both sides (section 5.2.6.3): the handset sees port-ps, the core our
-// side.
-void record_route(sip::Edits& edits, const Core& core, const Handset& handset, const sip::Flow& gm, bool toward_core) {
-  uint16_t gm_port = core.on_protected_port(gm) ? core.settings.ps.value : gm.local.port;
-  std::string gm_side = absl::StrFormat("<sip:%s@%s;lr>", handset.token, authority(gm.local.address, gm_port));
-  std::string core_side = absl::StrFormat("<sip:%s@%s;lr>", handset.token, core.settings.mw.text());
-  edits.prepend(HeaderId::record_route, toward_core ? gm_side : core_side);
-  edits.prepend(HeaderId::record_route, toward_core ? core_side : gm_side);
+// A request in a dialog comes with the Route that our Record-Route made, so with the token of its sender.
+std::optional<Refusal> check_dialog(Core& core, const Sender& sender, const Routes& routes) {
+  std::shared_ptr<Handset> owner = core.handsets.by_token(routes.token);
+  if (!owner) return Refusal{481};
+  if (owner->impi != sender.handset->impi) return Refusal{403, "Not Your Dialog"};
+  return std::nullopt;
 }
 
-void set_routes(sip::Edits& edits, const sip::Message& request, const std::vector<std::string>& routes) {
-  if (request.has(HeaderId::route)) edits.remove(HeaderId::route);
-  for (const std::string& hop : routes) edits.append(HeaderId::route, hop);
+// Section 6.2: media that the operator does not want.
+std::optional<Refusal> check_media(const Core& core, const sip::Message& request) {
+  if (core.settings.media.allows_everything()) return std::nullopt;
+  std::string_view body = sip::body_part(request, "application/sdp");
+  if (body.empty()) return std::nullopt;
+  auto offer = sdp::parse(body);
+  if (!offer.ok()) return Refusal{488, {}, "the session description cannot be read"};
+  if (auto why = sdp::refuse(core.settings.media, *offer)) return Refusal{488, {}, *why};
+  return std::nullopt;
+}
+
+Decision toward_core(Core& core, const Sender& sender, const sip::Message& request, const sip::Flow& came_by) {
+  Routes routes = read_routes(core, request);
+  bool initial = !in_dialog(request);
+  sip::Target target;
+  strip_from_handset(target.edits, request);
+  if (!initial) {
+    if (auto refusal = check_dialog(core, sender, routes)) return *refusal;
+    if (request.has(HeaderId::p_preferred_identity)) target.edits.remove(HeaderId::p_preferred_identity);
+  } else {
+    assert_identity(target.edits, request, *sender.handset, "");
+    // The stored Service-Route, whatever the handset wrote (section 5.2.6.3, lenient variant).
+    std::lock_guard lock(sender.handset->mutex);
+    routes.rest = sender.handset->service_route;
+  }
+  if (auto refusal = check_media(core, request)) return *refusal;
+  set_routes(target.edits, request, routes.rest);
+  if (routes.rest.empty()) return Refusal{400, "No Route To The Core"};
+  auto hop = sip::NameAddr::parse(routes.rest.front());
+  if (!hop.ok()) return Refusal{400, "Bad Route"};
+  auto flow = sip::next_hop(hop->uri, {core.settings.mw}, core.settings.entry.protocol);
+  if (!flow.ok()) return Refusal{400, "Route Leads Nowhere"};
+  target.flow = *flow;
+  target.large = sip::by_tcp(*flow, hop->uri);
+  target.edits.remove_token(HeaderId::require, "sec-agree");
+  target.edits.remove_token(HeaderId::proxy_require, "sec-agree");
+  target.edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(request) - 1));
+  if (initial) {
+    target.edits.append(HeaderId::p_charging_vector,
+                        absl::StrFormat("icid-value=%s;icid-generated-at=%s;orig-ioi=%s", random_hex(32),
+                                        core.settings.name, sip::quote(core.settings.home_domain)));
+  }
+  if (makes_dialog(request)) record_route(target.edits, core, *sender.handset, came_by, true);
+  target.sent_by = core.settings.mw.text();
+  target.timers = core.settings.core_timers;
+  return target;
+}
+
+Decision toward_handset(Core& core, Handset& handset, const sip::Message& request, const Routes& routes) {
+  sip::Target target;
+  {
+    std::lock_guard lock(handset.mutex);
+    auto flow = request_flow(handset, core.clock.now(), sip::Protocol::udp);
+    if (!flow) return Refusal{480, "Handset Not Reachable"};
+    target.flow = *flow;
+  }
+  strip_to_handset(target.edits, request);
+  set_routes(target.edits, request, routes.rest);
+  target.edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(request) - 1));
+  if (makes_dialog(request)) record_route(target.edits, core, handset, target.flow, false);
+  if (core.on_protected_port(target.flow)) {
+    target.large = target.flow;
+    target.large->protocol = sip::Protocol::tcp;
+  }
+  target.sent_by = gm_sent_by(core, target.flow);
+  target.timers = core.settings.handset_timers;
+  return target;
 }
 
 // A NOTIFY may come by another worker than the 200 to the SUBSCRIBE before it, which that worker has handed to the
@@ -121,23 +165,39 @@ Task<void> behind_answers(Core& core, Site& site, const Handset& handset) {
   co_await passed.wait(std::chrono::milliseconds(500));
 }
 
-void relay_answer(const TransactionPtr& transaction, const sip::Answer& answer, bool to_handset) {
-  if (!answer.response) {
-    // RFC 4320 section 4.1: a non-INVITE request that was not answered in time is not answered at all.
-    if (answer.outcome == sip::Answer::Outcome::transport_failed) transaction->reject(500, "Next Hop Unreachable");
-    return;
-  }
-  sip::Edits edits;
-  edits.remove_first_value(HeaderId::via);
-  if (to_handset) {
-    strip_to_handset(edits, *answer.response);
-  } else {
-    strip_from_handset(edits, *answer.response);
-  }
-  // RFC 3261 section 16.7 step 6: a 503 is about the hop that sent it.
-  int code = answer.response->status() == 503 ? 500 : answer.response->status();
-  if (code != answer.response->status()) edits.status(code, std::string(sip::reason_phrase(code)));
-  transaction->respond(code, edits.write(*answer.response));
+Task<void> forward(Core& core, Site& site, TransactionPtr transaction, Decision decision,
+                   sip::Forwarding::EditResponse edit) {
+  if (auto* refusal = std::get_if<Refusal>(&decision)) co_return refuse(*transaction, core, *refusal);
+  auto context = sip::Forwarding::make(site.transactions, std::move(transaction), std::move(edit));
+  std::vector<sip::Target> targets;
+  targets.push_back(std::move(std::get<sip::Target>(decision)));
+  co_await context->send(std::move(targets));
+  context->finish();
+}
+
+// Section 5.2.6.4: the handset's responses outside a dialog say who answers, and carry the request's charging vector.
+sip::Forwarding::EditResponse responses_of(const Core& core, std::shared_ptr<Handset> handset,
+                                           const sip::Message& request) {
+  if (in_dialog(request)) return [](sip::Edits& edits, const sip::Message& r) { strip_from_handset(edits, r); };
+  auto party = sip::NameAddr::parse(request.header(HeaderId::p_called_party_id));
+  std::string called = party.ok() ? std::string(party->uri.text) : "";
+  std::string charging = sip::unfold(request.header(HeaderId::p_charging_vector));
+  if (!charging.empty()) charging += ";term-ioi=" + sip::quote(core.settings.home_domain);
+  return [handset = std::move(handset), called = std::move(called), charging = std::move(charging)](
+             sip::Edits& edits, const sip::Message& response) {
+    strip_from_handset(edits, response);
+    if (response.status() == 100) return;
+    assert_identity(edits, response, *handset, called);
+    if (!charging.empty()) edits.append(HeaderId::p_charging_vector, charging);
+  };
+}
+
+void send_ack(Site& site, const sip::Message& ack, Decision decision) {
+  auto* target = std::get_if<sip::Target>(&decision);
+  if (!target) return;
+  target->edits.prepend(HeaderId::via, sip::TransactionLayer::via(target->flow.protocol, target->sent_by,
+                                                                  site.transactions.new_branch()));
+  site.transactions.send_ack(target->flow, target->edits.write(ack));
 }
 
 }  // namespace
@@ -147,46 +207,12 @@ Task<void> from_handset(Core& core, Site& site, TransactionPtr transaction) {
   std::optional<Sender> sender = sender_of(core, transaction->flow());
   if (!sender) co_return transaction->reject(403, "Not Registered Here");
   if (sender->entry) transaction->reply_by(reply_flow(*sender->entry, transaction->flow()));
-  if (request.method() == sip::Method::invite) co_return transaction->reject(501);
   if (request.method() == sip::Method::subscribe) sender->handset->subscribed_on = site.worker.index();
   // The handset uses its new set for more than registering: ours go on it too from now on.
   if (sender->entry) switch_to(core, site, sender->handset, sender->entry->id);
-
-  sip::ClientRequest forwarded;
-  forwarded.method = request.method();
-  forwarded.branch = site.transactions.new_branch();
-  forwarded.timers = core.settings.core_timers;
-  Routes routes = read_routes(core, request);
-  bool initial = makes_dialog(request);
-  sip::Edits edits;
-  strip_from_handset(edits, request);
-  {
-    std::lock_guard lock(sender->handset->mutex);
-    auto to = sip::NameAddr::parse(request.header(HeaderId::to));
-    bool in_dialog = to.ok() && !to->tag().empty();
-    // Initial requests take the stored Service-Route, whatever the handset wrote (section 5.2.6.3, lenient variant).
-    if (!in_dialog) routes.rest = sender->handset->service_route;
-    edits.append(HeaderId::p_asserted_identity, "<" + asserted(*sender->handset, request) + ">");
-  }
-  if (request.has(HeaderId::p_preferred_identity)) edits.remove(HeaderId::p_preferred_identity);
-  set_routes(edits, request, routes.rest);
-  if (routes.rest.empty()) co_return transaction->reject(400, "No Route To The Core");
-  auto hop = sip::NameAddr::parse(routes.rest.front());
-  if (!hop.ok()) co_return transaction->reject(400, "Bad Route");
-  auto flow = sip::next_hop(hop->uri, {core.settings.mw}, core.settings.entry.protocol);
-  if (!flow.ok()) co_return transaction->reject(400, "Route Leads Nowhere");
-  forwarded.flow = *flow;
-  edits.remove_token(HeaderId::require, "sec-agree");
-  edits.remove_token(HeaderId::proxy_require, "sec-agree");
-  edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(request) - 1));
-  edits.append(HeaderId::p_charging_vector,
-               absl::StrFormat("icid-value=%s;icid-generated-at=%s;orig-ioi=%s", random_hex(32), core.settings.name,
-                               sip::quote(core.settings.home_domain)));
-  if (initial) record_route(edits, core, *sender->handset, transaction->flow(), true);
-  edits.prepend(HeaderId::via, sip::TransactionLayer::via(flow->protocol, core.settings.mw.text(), forwarded.branch));
-  forwarded.wire = edits.write(request);
-  sip::Answer answer = co_await site.transactions.request(std::move(forwarded));
-  relay_answer(transaction, answer, true);
+  Decision decision = toward_core(core, *sender, request, transaction->flow());
+  co_await forward(core, site, std::move(transaction), std::move(decision),
+                   [](sip::Edits& edits, const sip::Message& response) { strip_to_handset(edits, response); });
 }
 
 Task<void> to_handset(Core& core, Site& site, TransactionPtr transaction) {
@@ -197,45 +223,22 @@ Task<void> to_handset(Core& core, Site& site, TransactionPtr transaction) {
   }
   std::shared_ptr<Handset> handset = core.handsets.by_token(routes.token);
   if (!handset) co_return transaction->reject(404, "No Such Handset");
-  if (request.method() == sip::Method::invite) co_return transaction->reject(501);
   if (request.method() == sip::Method::notify) co_await behind_answers(core, site, *handset);
+  Decision decision = toward_handset(core, *handset, request, routes);
+  sip::Forwarding::EditResponse edit = responses_of(core, handset, request);
+  co_await forward(core, site, std::move(transaction), std::move(decision), std::move(edit));
+}
 
-  sip::ClientRequest forwarded;
-  forwarded.method = request.method();
-  forwarded.branch = site.transactions.new_branch();
-  forwarded.timers = core.settings.handset_timers;
-  std::optional<sip::Flow> flow;
-  {
-    std::lock_guard lock(handset->mutex);
-    flow = request_flow(*handset, core.clock.now(), sip::Protocol::udp);
+void forward_ack(Core& core, Site& site, const sip::Message& ack, const sip::Flow& flow) {
+  if (sip::max_forwards(ack) == 0) return;
+  if (core.on_core_side(flow)) {
+    if (!core.trusts(flow.remote.address)) return;
+    Routes routes = read_routes(core, ack);
+    std::shared_ptr<Handset> handset = core.handsets.by_token(routes.token);
+    if (handset) send_ack(site, ack, toward_handset(core, *handset, ack, routes));
+  } else if (std::optional<Sender> sender = sender_of(core, flow)) {
+    send_ack(site, ack, toward_core(core, *sender, ack, flow));
   }
-  if (!flow) co_return transaction->reject(480, "Handset Not Reachable");
-  sip::Edits edits;
-  strip_to_handset(edits, request);
-  set_routes(edits, request, routes.rest);
-  edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(request) - 1));
-  if (makes_dialog(request)) record_route(edits, core, *handset, *flow, false);
-  bool is_protected = core.on_protected_port(*flow);
-  if (is_protected && request.buffer().size() > datagram_limit) flow->protocol = sip::Protocol::tcp;
-  std::string sent_by = authority(flow->local.address, is_protected ? core.settings.ps.value : flow->local.port);
-  edits.prepend(HeaderId::via, sip::TransactionLayer::via(flow->protocol, sent_by, forwarded.branch));
-  forwarded.flow = *flow;
-  forwarded.wire = edits.write(request);
-  sip::Answer answer = co_await site.transactions.request(std::move(forwarded));
-  if (answer.outcome == sip::Answer::Outcome::transport_failed && flow->protocol == sip::Protocol::tcp) {
-    // RFC 3261 section 18.1.1: what the peer does not take by TCP goes by UDP after all.
-    flow->protocol = sip::Protocol::udp;
-    sip::ClientRequest again;
-    again.method = request.method();
-    again.branch = site.transactions.new_branch();
-    again.timers = core.settings.handset_timers;
-    again.flow = *flow;
-    sip::Edits replaced = edits;
-    replaced.replace_first_value(HeaderId::via, sip::TransactionLayer::via(flow->protocol, sent_by, again.branch));
-    again.wire = replaced.write(request);
-    answer = co_await site.transactions.request(std::move(again));
-  }
-  relay_answer(transaction, answer, false);
 }
 
 }  // namespace lapwing::pcscf

@@ -77,9 +77,7 @@ Pcscf::Pcscf(World& w, sip::Transport& transport, const SettingsText& settings)
                return core.on_core_side(flow) ? core.settings.core_timers : core.settings.handset_timers;
              }}) {
   core.sites.push_back({w.worker, layer});
-  layer.on_request([this](std::shared_ptr<sip::ServerTransaction> transaction) {
-    pcscf::handle_request(core, core.sites.front(), std::move(transaction));
-  });
+  pcscf::serve(core, core.sites.front());
   kernel.on_expire([this](ipsec::KernelExpiry expiry) {
     world.worker.post([this, expiry] { world.worker.spawn(pcscf::kernel_expired(core, core.sites.front(), expiry)); });
   });

@@ -201,9 +201,7 @@ TEST(Registration, when_many_handsets_live_on_four_workers_of_each_daemon_then_a
     s_stack.layers[i]->on_request([&s_core, i](std::shared_ptr<sip::ServerTransaction> transaction) {
       scscf::handle_request(s_core, s_core.sites[i], std::move(transaction));
     });
-    p_stack.layers[i]->on_request([&p_core, i](std::shared_ptr<sip::ServerTransaction> transaction) {
-      pcscf::handle_request(p_core, p_core.sites[i], std::move(transaction));
-    });
+    pcscf::serve(p_core, p_core.sites[i]);
   }
   ASSERT_TRUE(kernel
                   .prepare(ipsec::End::pcscf, {p_core.settings.gm[0].address}, p_core.settings.ps, p_core.settings.pc,

@@ -25,16 +25,28 @@ class ForwardingTest : public testing::Test {
     context_ = Forwarding::make(*net_.layers[0], net_.delivered.back(), {});
     next_group(method, targets);
   }
-  void next_group(const std::string& method, size_t targets) {
-    std::vector<ClientRequest> group;
-    for (size_t i = 0; i < targets; ++i) {
-      group.push_back(net_.request(method_from(method)));
-      branches_.push_back(group.back());
-    }
+  void next_group(const std::string& method, size_t targets) { send(method, std::vector<Target>(targets, target())); }
+  static Target target() {
+    Target target{.flow = kUdp, .sent_by = "10.0.0.1"};
+    target.edits.append(HeaderId::route, "<sip:p1;lr>");
+    target.edits.append(HeaderId::route, "<sip:p2;lr>");
+    return target;
+  }
+  void send(const std::string& method, std::vector<Target> group) {
+    size_t sent = net_.transport[0].sent.size();
     net_.workers[0]->spawn(run(std::move(group)));
     net_.run();
+    for (; sent < net_.transport[0].sent.size(); ++sent) note_branch(method, net_.transport[0].sent[sent].bytes);
   }
-  Task<void> run(std::vector<ClientRequest> group) {
+  void note_branch(const std::string& method, const std::string& bytes) {
+    if (!bytes.starts_with(method + " ")) return;
+    size_t at = bytes.find("branch=") + 7;
+    ClientRequest branch;
+    branch.method = method_from(method);
+    branch.branch = bytes.substr(at, bytes.find_first_of(";\r", at) - at);
+    branches_.push_back(std::move(branch));
+  }
+  Task<void> run(std::vector<Target> group) {
     co_await context_->send(std::move(group));
     ++rounds_;
   }
@@ -110,7 +122,7 @@ TEST_F(ForwardingTest, when_one_of_two_accepts_then_it_goes_on_and_the_other_is_
   EXPECT_THAT(downstream(), ElementsAre("CANCEL"));
   EXPECT_THAT(last(), HasSubstr("branch=" + branches_[0].branch));
   EXPECT_THAT(last(), HasSubstr("Reason: SIP;cause=200;text=\"Call completed elsewhere\"\r\n"));
-  EXPECT_THAT(last(), HasSubstr("CSeq: 5 CANCEL\r\n"));
+  EXPECT_THAT(last(), HasSubstr("CSeq: 1 CANCEL\r\n"));
   EXPECT_THAT(last(), HasSubstr("Route: <sip:p1;lr>\r\nRoute: <sip:p2;lr>\r\n"));
   EXPECT_EQ(rounds_, 0) << "the other has not ended";
   answer(0, 487);
@@ -285,6 +297,73 @@ TEST_F(ForwardingTest, when_two_branches_challenge_then_both_challenges_go_on) {
   EXPECT_THAT(upstream(), ElementsAre("407"));
   EXPECT_THAT(last(), HasSubstr("realm=\"r0\""));
   EXPECT_THAT(last(), HasSubstr("realm=\"r1\""));
+}
+
+class LargeRequestTest : public ForwardingTest {
+ protected:
+  // An INVITE comes in that is so many bytes long, and goes to a target that takes large ones by TCP.
+  void forward_of(size_t size) {
+    std::string text = message("INVITE", kVia);
+    constexpr std::string_view header = "Subject: \r\n";
+    text.insert(text.find("Content-Length"),
+                "Subject: " + std::string(size - text.size() - header.size(), 'x') + "\r\n");
+    net_.in(text);
+    context_ = Forwarding::make(*net_.layers[0], net_.delivered.back(), {});
+    Target both = target();
+    both.large = tcp();
+    send("INVITE", {both});
+  }
+  std::string way(size_t sent) { return std::string(protocol_text(net_.transport[0].sent.at(sent).flow.protocol)); }
+  void fail(size_t sent) {
+    net_.transport[0].sent.at(sent).on_failure(absl::UnavailableError("refused"));
+    net_.run();
+  }
+};
+
+// RFC 3261 section 18.1.1.
+TEST_F(LargeRequestTest, when_a_request_is_over_1300_bytes_then_it_goes_by_TCP_and_a_smaller_one_by_UDP) {
+  forward_of(1300);
+  EXPECT_EQ(way(0), "UDP");
+  EXPECT_THAT(last(), HasSubstr("Via: SIP/2.0/UDP 10.0.0.1;branch="));
+}
+
+TEST_F(LargeRequestTest, when_the_peer_takes_no_TCP_then_it_goes_by_UDP_on_another_branch) {
+  forward_of(1301);
+  EXPECT_EQ(way(0), "TCP");
+  EXPECT_THAT(last(), HasSubstr("Via: SIP/2.0/TCP 10.0.0.1;branch=" + branches_[0].branch));
+  size_t before = net_.transport[0].sent.size();
+  fail(0);
+  ASSERT_GT(net_.transport[0].sent.size(), before);
+  EXPECT_EQ(way(before), "UDP");
+  EXPECT_EQ(rounds_, 0);
+  note_branch("INVITE", last());
+  EXPECT_NE(branches_[0].branch, branches_[1].branch);
+  answer(1, 486);
+  EXPECT_EQ(rounds_, 1);
+  context_->finish();
+  EXPECT_THAT(upstream(), ElementsAre("486"));
+}
+
+TEST_F(LargeRequestTest, when_both_ways_fail_then_500) {
+  forward_of(1301);
+  size_t udp = net_.transport[0].sent.size();
+  fail(0);
+  fail(udp);
+  EXPECT_EQ(rounds_, 1);
+  EXPECT_TRUE(context_->unreachable());
+  context_->finish();
+  EXPECT_THAT(upstream(), ElementsAre("500"));
+}
+
+TEST_F(ForwardingTest, when_the_branch_is_marked_then_responses_find_it_and_the_mark_is_behind_it) {
+  net_.in(message("INVITE", kVia));
+  context_ = Forwarding::make(*net_.layers[0], net_.delivered.back(), {});
+  Target marked = target();
+  marked.mark = ".0123abcd";
+  send("INVITE", {marked});
+  EXPECT_TRUE(branches_[0].branch.ends_with(".0123abcd"));
+  net_.in(response(branches_[0], 180), kUdp, 1);
+  EXPECT_THAT(upstream(), ElementsAre("180"));
 }
 
 TEST(BetterResponse, when_responses_are_compared_then_6xx_then_the_lowest_class_then_what_helps) {

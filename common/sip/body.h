@@ -1,0 +1,14 @@
+// What is in a message's body.
+#pragma once
+
+#include <string_view>
+
+#include "common/sip/message.h"
+
+namespace lapwing::sip {
+
+// The body when it has this media type ("application/sdp", any case); of a multipart body the first part that has it
+// (RFC 2046 section 5.1), parts within parts not looked into. Empty: there is none. Points into the message.
+std::string_view body_part(const Message& message, std::string_view type);
+
+}  // namespace lapwing::sip

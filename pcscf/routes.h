@@ -1,0 +1,33 @@
+// The Route and Record-Route values of the P-CSCF: its own are `<sip:TOKEN@address;lr>`, where the token says which
+// handset a request belongs to.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "common/sip/edits.h"
+#include "pcscf/core.h"
+
+namespace lapwing::pcscf {
+
+struct Routes {
+  std::vector<std::string> rest;  // behind our own ones at the top
+  std::string token;              // of our first one
+  size_t own = 0;                 // how many were ours
+};
+Routes read_routes(const Core& core, const sip::Message& request);
+// Leaves exactly these.
+void set_routes(sip::Edits& edits, const sip::Message& request, const std::vector<std::string>& routes);
+
+// The dialog's later requests come through us on both sides (TS 24.229 sections 5.2.6.3 and 5.2.6.4): the handset sees
+// port-ps, the core our side. gm: the handset's flow.
+void record_route(sip::Edits& edits, const Core& core, const Handset& handset, const sip::Flow& gm, bool toward_core);
+
+// A request outside a dialog whose answer makes one.
+bool makes_dialog(const sip::Message& request);
+bool in_dialog(const sip::Message& request);
+
+// Where we listen on the handset's side of the flow; for Via.
+std::string gm_sent_by(const Core& core, const sip::Flow& gm);
+
+}  // namespace lapwing::pcscf
