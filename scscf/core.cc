@@ -1,10 +1,16 @@
 #include "scscf/core.h"
 
+#include <algorithm>
+
 #include "common/sip/headers.h"
 #include "common/sip/validate.h"
+#include "scscf/procedures/in_dialog.h"
 #include "scscf/procedures/interrogate.h"
+#include "scscf/procedures/originate.h"
+#include "scscf/procedures/passage.h"
 #include "scscf/procedures/register.h"
 #include "scscf/procedures/subscribe_reg.h"
+#include "scscf/procedures/terminate.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -13,6 +19,7 @@ using sip::HeaderId;
 
 // Option tags that may stand in Require (RFC 3261 section 8.2.2.3).
 constexpr std::string_view known_options[] = {"path", "sec-agree"};
+constexpr std::string_view allowed_methods = "REGISTER, SUBSCRIBE, OPTIONS";  // of requests to ourselves
 
 // Is the Request-URI our own S-CSCF name, as an I-CSCF that chose us writes it (TS 24.229 section 5.3.1.2)?
 bool names_us(const Core& core, const sip::Message& request) {
@@ -46,15 +53,95 @@ Task<void> register_entry(Core& core, Site& site, std::shared_ptr<sip::ServerTra
   }
 }
 
-// With us, or with another S-CSCF in our stead.
-bool ends_here(const sip::Message& request) {
-  if (request.method() == sip::Method::register_) return true;
+bool is_reg_event(const sip::Message& request) {
   if (request.method() != sip::Method::subscribe) return false;
   auto event = sip::TokenParams::parse(request.header(HeaderId::event));
   return event.ok() && event->token == "reg";
 }
 
+// With us, or with another S-CSCF in our stead.
+bool ends_here(const sip::Message& request) {
+  if (request.method() == sip::Method::register_) return true;
+  return is_reg_event(request);
+}
+
+// Requests that we answer ourselves may not require what we do not know (RFC 3261 section 8.2.2.3). True: refused.
+bool refuse_unknown_options(sip::ServerTransaction& transaction) {
+  std::string unknown = sip::unsupported_options(transaction.request(), HeaderId::require, known_options);
+  if (unknown.empty()) return false;
+  sip::Writer bad = transaction.response(420);
+  bad.add(HeaderId::unsupported, unknown);
+  transaction.respond(420, std::move(bad).finish());
+  return true;
+}
+
+void answer_options(sip::ServerTransaction& transaction) {
+  sip::Writer ok = transaction.response(200);
+  ok.add(HeaderId::allow, allowed_methods);
+  ok.add(HeaderId::accept, "application/reginfo+xml");
+  transaction.respond(200, std::move(ok).finish());
+}
+
+// A request that is not for us to answer: it goes on to a user.
+void proxy(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
+  const sip::Message& request = transaction->request();
+  if (sip::Verdict verdict = sip::check_forwarding(request, {}); !verdict.ok()) {
+    sip::Writer no = transaction->response(verdict.status);
+    if (!verdict.unsupported.empty()) no.add(HeaderId::unsupported, verdict.unsupported);
+    return transaction->respond(verdict.status, std::move(no).finish());
+  }
+  if (in_dialog(request)) return site.worker.spawn(in_dialog(core, site, std::move(transaction)));
+  Routes routes = read_routes(core, request);
+  if (routes.ours && routes.user == "orig") return site.worker.spawn(originate(core, site, std::move(transaction)));
+  site.worker.spawn(terminate(core, site, std::move(transaction)));
+}
+
+void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
+  const sip::Message& request = transaction->request();
+  auto uri = sip::Uri::parse(request.request_uri());
+  bool for_us = uri.ok() && is_ours(core, *uri);
+  if (request.method() == sip::Method::register_) {
+    if (refuse_unknown_options(*transaction)) return;
+    return site.worker.spawn(register_entry(core, site, std::move(transaction)));
+  }
+  if (is_reg_event(request) || (for_us && request.method() == sip::Method::subscribe)) {
+    if (refuse_unknown_options(*transaction)) return;
+    return site.worker.spawn(subscribe_reg(core, site, std::move(transaction)));
+  }
+  if (!for_us || in_dialog(request)) return proxy(core, site, std::move(transaction));
+  if (refuse_unknown_options(*transaction)) return;
+  if (request.method() == sip::Method::options) return answer_options(*transaction);
+  sip::Writer no = transaction->response(405);
+  no.add(HeaderId::allow, allowed_methods);
+  transaction->respond(405, std::move(no).finish());
+}
+
 }  // namespace
+
+bool Core::trusts(const asio::ip::address& address) const {
+  return settings.trusted.empty() || std::any_of(settings.trusted.begin(), settings.trusted.end(),
+                                                 [&](const Prefix& network) { return network.contains(address); });
+}
+
+bool is_ours(const Core& core, const sip::Uri& uri) {
+  if (!uri.is_sip()) return false;
+  uint16_t port = uri.port == 0 ? 5060 : uri.port;
+  if (std::optional<asio::ip::address> address = uri.address()) {
+    return std::any_of(core.settings.listen.begin(), core.settings.listen.end(),
+                       [&](const sip::Endpoint& at) { return at.address == *address && at.port == port; });
+  }
+  auto name = sip::Uri::parse(core.settings.name);
+  return name.ok() && sip::equals_ignoring_case(uri.host, name->host) && uri.port == name->port &&
+         !sip::equals_ignoring_case(uri.host, core.settings.home_domain);
+}
+
+std::string sent_by(const Core& core, const sip::Flow& flow) {
+  if (flow.local.port != 0) return flow.local.text();
+  for (const sip::Endpoint& ours : core.settings.listen) {
+    if (ours.address.is_v4() == flow.local.address.is_v4()) return ours.text();
+  }
+  return core.settings.listen.front().text();
+}
 
 sip::TransactionLayer::Options transaction_options(const Core& core) {
   sip::TransactionLayer::Options options;
@@ -70,31 +157,14 @@ void reply(sip::ServerTransaction& transaction, const Outcome& outcome) {
   if (outcome.then) outcome.then();
 }
 
-void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
-  const sip::Message& request = transaction->request();
-  std::string unknown = sip::unsupported_options(request, HeaderId::require, known_options);
-  if (!unknown.empty() && request.method() != sip::Method::cancel) {
-    sip::Writer bad = transaction->response(420);
-    bad.add(HeaderId::unsupported, unknown);
-    return transaction->respond(420, std::move(bad).finish());
-  }
-  switch (request.method()) {
-    case sip::Method::register_:
-      return site.worker.spawn(register_entry(core, site, std::move(transaction)));
-    case sip::Method::subscribe:
-      return site.worker.spawn(subscribe_reg(core, site, std::move(transaction)));
-    case sip::Method::options: {
-      sip::Writer ok = transaction->response(200);
-      ok.add(HeaderId::allow, "REGISTER, SUBSCRIBE, OPTIONS");
-      ok.add(HeaderId::accept, "application/reginfo+xml");
-      return transaction->respond(200, std::move(ok).finish());
-    }
-    default: {
-      sip::Writer no = transaction->response(405);
-      no.add(HeaderId::allow, "REGISTER, SUBSCRIBE, OPTIONS");
-      return transaction->respond(405, std::move(no).finish());
-    }
-  }
+void serve(Core& core, Site& site) {
+  site.transactions.on_request([&core, &site](std::shared_ptr<sip::ServerTransaction> transaction) {
+    if (!core.trusts(transaction->flow().remote.address)) return transaction->reject(403, "Not Trusted");
+    handle_request(core, site, std::move(transaction));
+  });
+  site.transactions.on_ack([&core, &site](const sip::Message& ack, const sip::Flow& flow) {
+    if (core.trusts(flow.remote.address)) forward_ack(core, site, ack);
+  });
 }
 
 }  // namespace lapwing::scscf

@@ -13,6 +13,8 @@
 #include "common/runtime/worker.h"
 #include "common/sip/transaction_layer.h"
 #include "hss-client/hss.h"
+#include "scscf/calls.h"
+#include "scscf/numbers.h"
 #include "scscf/registrar.h"
 #include "scscf/subscriptions.h"
 
@@ -41,6 +43,13 @@ struct Settings {
   bool keep_profile = false;
   std::string qop = "auth";  // empty: none
   sip::TimerValues timers;
+  std::vector<Prefix> trusted;  // from where SIP is taken; empty: from everywhere
+  NumberPlan numbers;
+  // Calls.
+  Duration next_contact_after = std::chrono::seconds(20);  // how long a group of contacts rings while there is another
+  Duration session_expires = std::chrono::minutes(30);     // asked for where a call has no session timer; zero: not
+  Duration min_session_expires = std::chrono::seconds(90);
+  Duration longest_call = std::chrono::hours(12);  // of calls without a session timer
 };
 
 // One worker's view.
@@ -56,12 +65,15 @@ struct Core {
   control::Report report;
   Registrar registrar;
   Subscriptions subscriptions;
+  Calls calls;
+  std::function<void(const Call&)> record_call;  // when one has ended; may be empty
   Turns turns;
   std::vector<Site> sites;  // by worker
 
   Core(Settings s, Hss& h, const Clock& c, control::Report r)
       : settings(std::move(s)), hss(h), clock(c), report(std::move(r)), registrar(c) {}
   Site& site(uint32_t worker) { return sites[worker]; }
+  bool trusts(const asio::ip::address& address) const;
 };
 
 // Whole seconds, rounded up; what SIP headers carry.
@@ -86,7 +98,14 @@ void reply(sip::ServerTransaction& transaction, const Outcome& outcome);
 // How the transactions of each worker behave.
 sip::TransactionLayer::Options transaction_options(const Core& core);
 
-// The entry: takes every request that a worker's transactions deliver.
-void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction);
+// For the Via of what we send and our Record-Route: our end of the flow; where that has any port, where we listen in
+// its address family.
+std::string sent_by(const Core& core, const sip::Flow& flow);
+
+// Does the URI lead to us: our name, or one of our addresses?
+bool is_ours(const Core& core, const sip::Uri& uri);
+
+// The entry: from now on the core takes what the site's transactions deliver.
+void serve(Core& core, Site& site);
 
 }  // namespace lapwing::scscf

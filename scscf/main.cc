@@ -58,6 +58,7 @@ Settings settings_from(const v1::ScscfConfig& config) {
   s.qop = r.qop() == "none" ? "" : r.qop();
   const v1::Timers& t = config.timers();
   s.timers = sip::TimerValues::of(duration(t.core_t1()), duration(t.core_t2()), duration(t.core_t4()));
+  for (const std::string& network : config.trusted()) s.trusted.push_back(*prefix_from(network));
   return s;
 }
 
@@ -103,22 +104,12 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   CxClient hss(**diameter, cx_options);
   Core core(settings_from(config), hss, clock, control::report_to(events));
 
-  std::vector<Prefix> trusted;
-  for (const std::string& network : config.trusted()) trusted.push_back(*prefix_from(network));
   sip::Stack::Options options;
   options.connections_per_address = 4096;
   options.layer = transaction_options(core);
   sip::Stack stack(pool, options);
   for (uint32_t i = 0; i < pool.size(); ++i) core.sites.push_back({pool.at(i), stack.layer(i)});
-  for (Site& site : core.sites) {
-    site.transactions.on_request([&core, &site, &trusted](std::shared_ptr<sip::ServerTransaction> transaction) {
-      const asio::ip::address& from = transaction->flow().remote.address;
-      bool taken = trusted.empty() || std::any_of(trusted.begin(), trusted.end(),
-                                                  [&](const Prefix& network) { return network.contains(from); });
-      if (!taken) return transaction->reject(403, "Not Trusted");
-      handle_request(core, site, std::move(transaction));
-    });
-  }
+  for (Site& site : core.sites) serve(core, site);
   Pushes pushes(core, core.sites.front());
   hss.serve(pushes, {&pool.at(0)});
 

@@ -6,6 +6,7 @@
 #include "scscf/procedures/bind.h"
 #include "scscf/procedures/challenge.h"
 #include "scscf/procedures/notify_reg.h"
+#include "scscf/procedures/release.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -74,7 +75,10 @@ Task<Outcome> deregister_user(Core& core, Site& site, SharedRegisterRequest requ
   std::vector<Ended> ended = take_empty(core, request->impi, UserState::deregistered, "the handset deregistered");
   auto type = core.settings.keep_profile ? cx::ServerAssignmentType::user_deregistration_store_server_name
                                          : cx::ServerAssignmentType::user_deregistration;
-  for (Ended& set : ended) co_await tell_hss(core, site, request->impi, set, type);
+  for (Ended& set : ended) {
+    release_calls_of(core, site, set.set, "the handset deregistered");
+    co_await tell_hss(core, site, request->impi, set, type);
+  }
   core.report("register.deregistered", request->impi, request->impu_uri, "the handset deregistered");
 
   Outcome ok = registered_response(core, *request, now);
@@ -106,7 +110,10 @@ Task<void> expire(Core& core, Site& site, std::string impi) {
   std::vector<Ended> ended = take_empty(core, impi, UserState::expired, "the registration ran out without a refresh");
   auto type = core.settings.keep_profile ? cx::ServerAssignmentType::timeout_deregistration_store_server_name
                                          : cx::ServerAssignmentType::timeout_deregistration;
-  for (Ended& set : ended) co_await tell_hss(core, site, impi, set, type);
+  for (Ended& set : ended) {
+    release_calls_of(core, site, set.set, "the registration ran out");
+    co_await tell_hss(core, site, impi, set, type);
+  }
   for (auto& [set, gone] : changed) {
     core.report("register.expired", impi, set.empty() ? "" : set.front().uri,
                 absl::StrFormat("%s ran out without a refresh", gone.front().uri));
@@ -135,6 +142,7 @@ Task<std::vector<std::string>> deregister_by_network(Core& core, Site& site, std
     }
   });
   std::vector<Ended> ended = take_empty(core, impi, UserState::deregistered, why);
+  for (Ended& set : ended) release_calls_of(core, site, set.set, why);
   for (auto& [set, gone] : changed) {
     core.report("register.ended", impi, set.empty() ? "" : set.front().uri, why);
     if (event) {

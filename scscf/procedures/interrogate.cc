@@ -21,18 +21,9 @@ struct Choice {
 };
 using Chosen = std::variant<Choice, Outcome>;
 
-bool same_server(std::string_view a, std::string_view b) {
-  auto left = sip::Uri::parse(a), right = sip::Uri::parse(b);
-  if (!left.ok() || !right.ok()) return a == b;
-  auto port = [](const sip::Uri& uri) { return uri.port == 0 ? 5060 : uri.port; };
-  return sip::equals_ignoring_case(left->host, right->host) && left->user == right->user && port(*left) == port(*right);
-}
-
 Chosen by_name(const Core& core, const std::string& name) {
   if (core.settings.serving && same_server(name, core.settings.name)) return Choice{.ourselves = true, .other = {}};
-  for (const OtherServer& server : core.settings.servers) {
-    if (same_server(name, server.name)) return Choice{.ourselves = false, .other = server};
-  }
+  if (const OtherServer* server = find_server(core, name)) return Choice{.ourselves = false, .other = *server};
   return Outcome{.code = 480, .why = absl::StrFormat("the HSS named the S-CSCF %s, which is not in `servers`", name)};
 }
 
@@ -130,6 +121,20 @@ Task<bool> forward(Core& core, Site& site, std::shared_ptr<sip::ServerTransactio
 }
 
 }  // namespace
+
+bool same_server(std::string_view a, std::string_view b) {
+  auto left = sip::Uri::parse(a), right = sip::Uri::parse(b);
+  if (!left.ok() || !right.ok()) return a == b;
+  auto port = [](const sip::Uri& uri) { return uri.port == 0 ? 5060 : uri.port; };
+  return sip::equals_ignoring_case(left->host, right->host) && left->user == right->user && port(*left) == port(*right);
+}
+
+const OtherServer* find_server(const Core& core, std::string_view name) {
+  for (const OtherServer& server : core.settings.servers) {
+    if (same_server(name, server.name)) return &server;
+  }
+  return nullptr;
+}
 
 Task<void> interrogate_register(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
   auto read = read_register(transaction->request(), core.settings);

@@ -97,9 +97,7 @@ Scscf::Scscf(World& w, sip::Transport& transport, const SettingsText& settings)
       core(settings_from(settings), hss, w.clock, w.report()),
       layer(w.worker, transport, index, scscf::transaction_options(core)),
       pushes((core.sites.push_back({w.worker, layer}), core), core.sites.front()) {
-  layer.on_request([this](std::shared_ptr<sip::ServerTransaction> transaction) {
-    scscf::handle_request(core, core.sites.front(), std::move(transaction));
-  });
+  scscf::serve(core, core.sites.front());
 }
 
 bool Scscf::step(const Step& step, Variables& variables) {

@@ -198,9 +198,7 @@ TEST(Registration, when_many_handsets_live_on_four_workers_of_each_daemon_then_a
     p_core.sites.push_back({p_stack.pool.at(i), *p_stack.layers[i]});
   }
   for (uint32_t i = 0; i < workers; ++i) {
-    s_stack.layers[i]->on_request([&s_core, i](std::shared_ptr<sip::ServerTransaction> transaction) {
-      scscf::handle_request(s_core, s_core.sites[i], std::move(transaction));
-    });
+    scscf::serve(s_core, s_core.sites[i]);
     pcscf::serve(p_core, p_core.sites[i]);
   }
   ASSERT_TRUE(kernel

@@ -1,0 +1,42 @@
+// A request outside a dialog on its way through the S-CSCF: what the originating side has decided, and the terminating
+// side goes on with. Both sides of a call between two users of this S-CSCF are one passage: one transaction, one
+// Record-Route.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "scscf/core.h"
+
+namespace lapwing::scscf {
+
+struct Passage {
+  std::shared_ptr<sip::ServerTransaction> transaction;
+  std::string request_uri;     // as it stands now
+  sip::Edits edits;            // for every branch
+  std::string token;           // of our Record-Route, and the call's
+  std::shared_ptr<Call> call;  // of an INVITE
+  const sip::Message& request() const { return transaction->request(); }
+};
+
+// nullopt: it has been refused (483, 420, 482, 422).
+std::optional<Passage> begin_passage(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction);
+// Answers it, and ends its call. why: for the operator.
+void refuse(Core& core, const Passage& passage, int code, std::string_view reason, const std::string& why);
+// A branch of it: by this flow. route: every Route value from here on.
+sip::Target branch_of(const Core& core, const Passage& passage, const sip::Flow& flow,
+                      const std::vector<std::string>& route);
+// Sends it to one next hop that is not ours, and brings back what it answers.
+Task<void> pass_on(Core& core, Site& site, Passage passage, sip::Target target);
+
+// A Route of ours at the top: what it says, and what is behind it.
+struct Routes {
+  bool ours = false;
+  std::string user;               // of our first one: "orig", "term", or the token of a dialog
+  std::vector<std::string> rest;  // behind all of ours at the top
+};
+Routes read_routes(const Core& core, const sip::Message& request);
+bool in_dialog(const sip::Message& request);
+
+}  // namespace lapwing::scscf

@@ -1,0 +1,88 @@
+#include "scscf/procedures/release.h"
+
+#include "absl/strings/str_format.h"
+#include "common/sip/headers.h"
+#include "common/sip/next_hop.h"
+#include "scscf/procedures/track_call.h"
+
+namespace lapwing::scscf {
+namespace {
+
+using sip::HeaderId;
+
+// A BYE to one party in the name of the other (RFC 3261 section 12.2.1.1). nullopt: there is no way to it.
+std::optional<sip::ClientRequest> make_bye(const Core& core, Site& site, const Call& locked, const Party& to,
+                                           const Party& from, const std::string& reason) {
+  auto first = to.route.empty() ? sip::NameAddr::parse("<" + to.target + ">") : sip::NameAddr::parse(to.route.front());
+  if (!first.ok()) return std::nullopt;
+  auto flow = sip::next_hop(first->uri, core.settings.listen, sip::Protocol::udp);
+  if (!flow.ok()) return std::nullopt;
+  sip::ClientRequest bye;
+  bye.method = sip::Method::bye;
+  bye.branch = site.transactions.new_branch();
+  bye.flow = *flow;
+  bye.timers = core.settings.timers;
+  sip::Writer text = sip::Writer::request("BYE", to.target);
+  text.add(HeaderId::via, sip::TransactionLayer::via(flow->protocol, sent_by(core, *flow), bye.branch));
+  for (const std::string& hop : to.route) text.add(HeaderId::route, hop);
+  text.add(HeaderId::max_forwards, "70");
+  text.add(HeaderId::from, from.name_addr);
+  text.add(HeaderId::to, to.name_addr);
+  text.add(HeaderId::call_id, locked.call_id);
+  text.add(HeaderId::cseq, absl::StrFormat("%d BYE", from.cseq + 1));
+  text.add(HeaderId::reason, reason);
+  bye.wire = std::move(text).finish();
+  return bye;
+}
+
+void cancel(Core& core, const std::shared_ptr<Call>& call, const std::string& reason) {
+  core.site(call->worker).worker.post([call, reason] {
+    if (auto context = call->inviting.lock()) context->cancel(reason);
+  });
+}
+
+// Is the identity still registered by some contact?
+bool registered(Core& core, const std::string& canonical) {
+  bool found = false;
+  for (const std::string& impi : core.registrar.impis_of(canonical)) {
+    core.registrar.with_existing(impi, [&](User& user) {
+      Registration* registration = user.registration_of(canonical);
+      found = found || (registration && !registration->bindings.empty());
+    });
+  }
+  return found;
+}
+
+}  // namespace
+
+Task<void> release(Core& core, Site& site, std::shared_ptr<Call> call, std::string reason, std::string why) {
+  std::optional<sip::ClientRequest> to_caller, to_callee;
+  bool answered = false;
+  {
+    std::lock_guard lock(call->mutex);
+    if (call->state == CallState::ended || !call->reason.empty()) co_return;
+    call->reason = why;
+    answered = call->state == CallState::answered;
+    if (answered) {
+      to_caller = make_bye(core, site, *call, call->caller, call->callee, reason);
+      to_callee = make_bye(core, site, *call, call->callee, call->caller, reason);
+    }
+  }
+  if (!answered) co_return cancel(core, call, reason);
+  end_call(core, *call, 200, why);
+  if (to_caller) site.transactions.start(std::move(*to_caller), [](const sip::Answer&) {});
+  if (to_callee) co_await site.transactions.request(std::move(*to_callee));
+}
+
+void release_calls_of(Core& core, Site& site, const std::vector<Identity>& set, const std::string& why) {
+  for (const Identity& identity : set) {
+    std::vector<std::shared_ptr<Call>> calls = core.calls.of(identity.canonical);
+    if (calls.empty() || registered(core, identity.canonical)) continue;
+    for (std::shared_ptr<Call>& call : calls) {
+      site.worker.spawn(
+          release(core, site, call, "SIP;cause=480;text=\"Registration ended\"", identity.uri + ": " + why));
+    }
+  }
+}
+
+}  // namespace lapwing::scscf

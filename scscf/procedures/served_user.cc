@@ -1,0 +1,38 @@
+#include "scscf/procedures/served_user.h"
+
+#include <algorithm>
+
+namespace lapwing::scscf {
+namespace {
+
+bool is_tel(const std::string& uri) {
+  return uri.starts_with("tel:");
+}
+
+// The alias that P-Asserted-Identity carries beside the identity: the first of the other kind that is not barred.
+std::string other_of(const Registration& registration, const Identity& identity) {
+  auto found = std::find_if(registration.set.begin(), registration.set.end(), [&](const Identity& one) {
+    return !one.barred && is_tel(one.canonical) != is_tel(identity.canonical);
+  });
+  return found == registration.set.end() ? std::string() : found->uri;
+}
+
+}  // namespace
+
+std::optional<ServedUser> find_served_user(Core& core, const std::string& canonical) {
+  std::optional<ServedUser> user;
+  for (const std::string& impi : core.registrar.impis_of(canonical)) {
+    core.registrar.with_existing(impi, [&](User& registered) {
+      Registration* registration = registered.registration_of(canonical);
+      if (!registration) return;
+      if (!user) {
+        const Identity& identity = *registration->find(canonical);
+        user = ServedUser{impi, identity, other_of(*registration, identity), {}};
+      }
+      user->contacts.insert(user->contacts.end(), registration->bindings.begin(), registration->bindings.end());
+    });
+  }
+  return user;
+}
+
+}  // namespace lapwing::scscf

@@ -1,0 +1,22 @@
+// A user whom this S-CSCF serves, as a procedure finds it registered.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "scscf/core.h"
+
+namespace lapwing::scscf {
+
+struct ServedUser {
+  std::string impi;
+  Identity identity;
+  std::string other_identity;     // of the same set: a tel URI to a SIP URI, or the other way round; empty: none
+  std::vector<Binding> contacts;  // of every device, of all IMPIs that share the identity
+};
+
+// nullopt: not registered here.
+std::optional<ServedUser> find_served_user(Core& core, const std::string& canonical);
+
+}  // namespace lapwing::scscf
