@@ -142,7 +142,8 @@ int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
   LW_LOG(info, "stopping");
   (*control)->stop();
   pool.stop();
-  stack.close();
+  // The kernel would go on sending the rest of a protected connection, and in clear as soon as the policies are gone.
+  stack.close([&core](const sip::Flow& flow) { return core.on_protected_port(flow); });
   kernel.clear();
   log::stop();
   return code;

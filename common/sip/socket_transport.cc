@@ -328,7 +328,7 @@ void SocketTransport::reset(const Flow& flow) {
   open_now->close(absl::CancelledError("the connection is given up"), true);
 }
 
-void SocketTransport::close() {
+void SocketTransport::close(absl::FunctionRef<bool(const Flow&)> resets) {
   if (std::exchange(closed_, true)) return;
   asio::error_code ignored;
   for (auto& [local, socket] : datagrams_) socket->socket.close(ignored);
@@ -336,7 +336,9 @@ void SocketTransport::close() {
   datagrams_.clear();
   listeners_.clear();
   auto open_now = connections_;
-  for (auto& [id, connection] : open_now) connection->close(absl::CancelledError("the program is stopping"));
+  for (auto& [id, connection] : open_now) {
+    connection->close(absl::CancelledError("the program is stopping"), resets(connection->flow()));
+  }
 }
 
 }  // namespace lapwing::sip

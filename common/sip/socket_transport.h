@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "common/runtime/worker.h"
 #include "common/sip/stream_framer.h"
@@ -87,8 +88,12 @@ class SocketTransport final : public Transport {
   // Ends this worker's stream connection between the flow's endpoints, if there is one, with a reset: no TIME_WAIT
   // keeps its ports from the next connection.
   void reset(const Flow& flow);
-  // Stops listening and closes everything; on the worker, before it stops.
-  void close();
+  // Stops listening and closes everything; on the worker, before it stops. Connections that `resets` picks are reset:
+  // the system has nothing left to send of them. For ports whose IPsec policies are about to go.
+  void close(absl::FunctionRef<bool(const Flow&)> resets);
+  void close() {
+    close([](const Flow&) { return false; });
+  }
 
   struct Counters {
     uint64_t datagrams_in = 0, datagrams_out = 0, datagrams_dropped = 0, connections_refused = 0;

@@ -24,8 +24,8 @@ Stack::Counters Stack::counters(uint32_t worker) const {
   return {layers_[worker]->counters(), transports_[worker]->counters()};
 }
 
-void Stack::close() {
-  for (auto& transport : transports_) transport->close();
+void Stack::close(absl::FunctionRef<bool(const Flow&)> resets) {
+  for (auto& transport : transports_) transport->close(resets);
 }
 
 }  // namespace lapwing::sip

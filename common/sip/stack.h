@@ -9,6 +9,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "common/runtime/worker.h"
 #include "common/sip/socket_transport.h"
 #include "common/sip/transaction_layer.h"
@@ -34,8 +35,11 @@ class Stack {
   };
   // Of one worker, on its thread.
   Counters counters(uint32_t worker) const;
-  // After the pool has stopped.
-  void close();
+  // After the pool has stopped; `resets` as in SocketTransport::close.
+  void close(absl::FunctionRef<bool(const Flow&)> resets);
+  void close() {
+    close([](const Flow&) { return false; });
+  }
 
  private:
   WorkerPool& pool_;

@@ -37,6 +37,10 @@ Handset& Host::add(ipsec::Kernel* kernel, Sim sim, HandsetOptions options, Event
   Handset* handset = handsets_.back().get();
   const HandsetOptions& taken = handset->options();
   handset_at_.add(taken.address, {taken.port, taken.server_port}, taken.who.imsi, handset);
+  if (kernel) {
+    protected_ports_.insert(taken.server_port);
+    protected_ports_.insert(taken.client_ports.begin(), taken.client_ports.end());
+  }
   return *handset;
 }
 
@@ -47,6 +51,10 @@ absl::Status Host::open(sip::Protocol protocol, const Endpoint& local) {
   if (!bound.ok()) return bound.status();
   open_.insert(std::move(name));
   return absl::OkStatus();
+}
+
+void Host::close() {
+  transport_.close([this](const sip::Flow& flow) { return protected_ports_.contains(flow.local.port); });
 }
 
 absl::StatusOr<std::unique_ptr<MediaPort>> Host::open_media(const asio::ip::address& address) {

@@ -166,21 +166,20 @@ absl::StatusOr<Sim> sim_of(const One& one, int& mnc_digits) {
   return Sim::create(one.imsi, keys.k, keys.opc);
 }
 
-// Ends sets and connections, and lets their last packets leave before the policies go.
-Task<void> leave(Worker& worker, Host& host, bool quickly) {
+// Ends sets, then connections: those, too, that the network opened while their set was being ended.
+Task<void> leave(Worker& worker, Host& host) {
   for (size_t i = 0; i < host.size(); ++i) co_await host.at(i).stop();
   host.close();
-  if (!quickly) co_await worker.sleep(std::chrono::milliseconds(100));
   worker.stop();
 }
 
-Task<void> drive_one(Worker& worker, Host& host, Session& session, bool console, bool quickly) {
+Task<void> drive_one(Worker& worker, Host& host, Session& session, bool console) {
   if (console) {
     co_await session.run_console();
   } else {
     co_await session.run_actions();
   }
-  co_await leave(worker, host, quickly);
+  co_await leave(worker, host);
 }
 
 int run_one(One one, bool console) {
@@ -222,7 +221,7 @@ int run_one(One one, bool console) {
   Handset& handset = host.add(kernel->get(), std::move(*sim), std::move(*options), sink);
   if (absl::Status started = handset.start(); !started.ok()) return fail(started);
   Session session(worker, handset, std::move(actions));
-  worker.spawn(drive_one(worker, host, session, console, *kernel == nullptr));
+  worker.spawn(drive_one(worker, host, session, console));
   worker.run();
   host.close();
   if (*kernel) (*kernel)->clear();
@@ -272,9 +271,9 @@ void allow_many_sockets() {
   setrlimit(RLIMIT_NOFILE, &files);
 }
 
-Task<void> drive_many(Worker& worker, Host& host, Load& load, bool quickly) {
+Task<void> drive_many(Worker& worker, Host& host, Load& load) {
   co_await load.run();
-  co_await leave(worker, host, quickly);
+  co_await leave(worker, host);
 }
 
 int run_many(Many many) {
@@ -310,7 +309,7 @@ int run_many(Many many) {
     stopped = true;
     worker.stop();
   });
-  worker.spawn(drive_many(worker, host, load, *kernel == nullptr));
+  worker.spawn(drive_many(worker, host, load));
   worker.run();
   host.close();
   if (*kernel) (*kernel)->clear();

@@ -17,10 +17,12 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "lab"), str(ROOT / "tests/e2e")]
 from network import BIN, DOMAIN, Core, Network, Subscriber, inside, wait_until, yaml_text  # noqa: E402
 from plain_handset import AkaHandset  # noqa: E402
+from wire import read_capture  # noqa: E402
 
 GRACE, DEADLINE, CORE_T1 = 1, 0.7, 0.03  # seconds; of SA sets, of a Cx request, of SIP in the core
 PATIENCE = 64 * CORE_T1 + 3
 SILENCE = 1.5  # until "no answer" is believed
+ESP, TCP = 50, 6
 SCSCF_GONE, HSS_GONE = (504,), (480, 504)
 FOREIGN_REQID = 9999
 MOMENTS = ("before_the_first_register", "during_the_first_register", "between_challenge_and_answer", "during_the_answer",
@@ -240,6 +242,22 @@ class Stopped(unittest.TestCase):
             self.assertLess(time.monotonic() - began, 2, name)
         self.assertEqual((self.core.sas(), self.core.policies()), ([], 0))
         self.core.start()
+
+    def test_when_the_pcscf_stops_while_a_handset_is_out_of_reach_then_nothing_of_its_connections_goes_in_clear(self):
+        wait_for_hss(self.core)
+        handset = self.core.handset(4).start("--protected", "tcp", "--requests", "tcp", "--subscribe")
+        self.addCleanup(handset.program.stop)
+        handset.wait_for("notify")
+        wire = self.network.folder / "stopped.pcap"
+        dump = self.core.pcscf.capture("access", wire)
+        self.core.pgw.ip("link set handset4 down")  # nobody acknowledges: TCP would send again
+        self.assertEqual(self.core.pcscf_daemon.stop(), 0)
+        time.sleep(SILENCE)
+        dump.stop()
+        self.core.start_daemon("pcscf")
+        sent = [packet for packet in read_capture(wire) if packet.destination == handset.address]
+        self.assertTrue(any(packet.protocol == ESP for packet in sent), "there was no connection")
+        self.assertEqual([packet for packet in sent if packet.protocol == TCP], [])
 
     def count(self, kind, reqid):
         return self.core.pcscf.run("/sbin/ip", "xfrm", kind).stdout.count(f"reqid {reqid} ")

@@ -406,6 +406,29 @@ TEST(Streams, when_tls_is_not_configured_then_nothing_leaves_in_clear) {
             absl::StatusCode::kFailedPrecondition);
 }
 
+TEST(Streams, when_stopped_then_the_connections_asked_for_are_reset_and_others_are_finished) {
+  Net net;
+  Endpoint secret = net.listen(Protocol::tcp), open = net.listen(Protocol::tcp);
+  Peer accepted(secret), unprotected(open), server = Peer::bound(endpoint("127.0.0.1")), to_server;
+  Endpoint from;
+  {
+    Peer free = Peer::bound(endpoint("127.0.0.1"), SOCK_STREAM, false);
+    from = free.local();
+  }
+  net[0].send({Protocol::tcp, from, server.local(), 0}, "hello", net.failed());
+  ASSERT_TRUE(net.until([&] {
+    return (to_server.valid() || (to_server = server.accept()).valid()) && to_server.read() == "hello" &&
+           net.connections() == 3;
+  }));
+  net[0].close([&](const Flow& flow) { return flow.local.port == secret.port || flow.local.port == from.port; });
+  for (Peer* peer : {&accepted, &unprotected, &to_server}) {
+    ASSERT_TRUE(net.until([&] { return peer->read(), peer->closed; }));
+  }
+  EXPECT_TRUE(accepted.reset);
+  EXPECT_TRUE(to_server.reset);
+  EXPECT_FALSE(unprotected.reset);
+}
+
 TEST(Streams, when_stopped_then_open_connections_and_unsent_bytes_are_told) {
   auto net = std::make_unique<Connected>();
   net->peer.write(options("1"));
