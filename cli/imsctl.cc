@@ -85,6 +85,14 @@ void describe(CLI::App& app, CommandLine& line) {
   takes_identity(command("sa", "Security association sets and what the kernel says of them", &Session::sa),
                  "Only this IMSI, IMPI, IMPU or number");
   command("hss", "The HSS peers of the S-CSCF", &Session::hss);
+  auto* calls = command("calls", "The calls that are on", &Session::calls);
+  takes_identity(calls, "Only this IMSI, IMPI, IMPU or number");
+  calls->add_option("--limit", line.arguments.limit, "How many calls of each daemon; default 1000")->type_name("N");
+  command("hangup", "End a call as the network", &Session::hangup)
+      ->add_option("call", line.arguments.identity,
+                   "A call of `imsctl calls`; or an IMSI, IMPI, IMPU or number: all its calls")
+      ->type_name("CALL")
+      ->required();
   auto* deregister = command("deregister", "End a registration as the network", &Session::deregister);
   takes_identity(deregister, who)->required();
   deregister

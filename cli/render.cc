@@ -16,6 +16,11 @@ std::string user_part(const std::string& impi) {
   return impi.substr(0, impi.find('@'));
 }
 
+// "+15550100042" of a SIP or tel URI.
+std::string user_of(const std::string& uri) {
+  return user_part(uri.substr(uri.find(':') + 1));
+}
+
 std::string state_cell(const v1::Registration& side, size_t count) {
   if (count == 0) return "";
   return count == 1 ? side.state() : absl::StrCat(side.state(), " (", count, " contacts)");
@@ -98,6 +103,26 @@ std::string hss_text(const std::vector<Answer<v1::ListHssPeersReply>>& answers, 
                  peer.answered() == 0 ? "" : absl::StrFormat("%.1f ms", peer.mean_answer_ms())});
     }
     absl::StrAppend(&out, table.empty() ? "No HSS peers.\n" : table.text(view.width));
+  }
+  return out;
+}
+
+std::string calls_text(const std::vector<Answer<v1::ListCallsReply>>& answers, const View& view) {
+  std::string out;
+  for (const auto& answer : answers) {
+    if (!answer.status.ok()) continue;
+    heading(out, answers, answer);
+    Table table({"CALL", "CALLER", "CALLEE", "STATE", "SINCE", "MEDIA", "LAST MESSAGE", "ICID"});
+    for (const v1::Call& call : answer.reply.calls()) {
+      const auto& since = call.has_answered() ? call.answered() : call.started();
+      table.add({call.id(), user_of(call.caller()), user_of(call.callee()), call.state(), relative(since, view.now),
+                 call.media(), call.last_message(), call.icid()});
+    }
+    absl::StrAppend(&out, table.empty() ? "No calls.\n" : table.text(view.width));
+    if (answer.reply.total() > static_cast<uint32_t>(answer.reply.calls_size())) {
+      absl::StrAppend(&out, answer.reply.calls_size(), " of ", answer.reply.total(),
+                      " shown; ask for more with --limit\n");
+    }
   }
   return out;
 }

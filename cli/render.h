@@ -23,6 +23,7 @@ std::string registrations_text(const std::vector<User>& users, bool both_asked, 
 std::string story_text(std::string_view identity, const std::vector<Answer<v1::ShowReply>>& answers, const View& view);
 std::string sa_text(const std::vector<Answer<v1::ListSaSetsReply>>& answers, const View& view);
 std::string hss_text(const std::vector<Answer<v1::ListHssPeersReply>>& answers, const View& view);
+std::string calls_text(const std::vector<Answer<v1::ListCallsReply>>& answers, const View& view);
 std::string status_text(const std::vector<Answer<v1::StatusReply>>& answers, const View& view);
 std::string subscribers_text(const std::vector<Answer<v1::ListSubscribersReply>>& answers, const View& view);
 std::string event_line(const v1::Event& event, const View& view);

@@ -140,6 +140,43 @@ int Session::hss() {
   return found ? ok : not_found;
 }
 
+int Session::calls() {
+  if (int code = known({Role::scscf}); code != ok) return code;
+  v1::ListCallsRequest request;
+  request.set_identity(arguments_.identity);
+  request.set_limit(arguments_.limit);
+  const auto answers =
+      ask<v1::ListCallsReply>(daemons_, {Role::scscf}, arguments_.timeout,
+                              [&](const Daemon& daemon, grpc::ClientContext& context, v1::ListCallsReply& reply) {
+                                return daemon.control().ListCalls(&context, request, &reply);
+                              });
+  bool found = false;
+  for (const auto& answer : answers) found = found || !answer.reply.calls().empty();
+  if (arguments_.json) return print_json(answers, found);
+  if (int code = warn(answers); code != ok) return code;
+  out_ << calls_text(answers, view());
+  return found ? ok : not_found;
+}
+
+int Session::hangup() {
+  if (int code = known({Role::scscf}); code != ok) return code;
+  v1::HangupRequest request;
+  request.set_call(arguments_.identity);
+  const auto answers =
+      ask<v1::HangupReply>(daemons_, {Role::scscf}, arguments_.timeout,
+                           [&](const Daemon& daemon, grpc::ClientContext& context, v1::HangupReply& reply) {
+                             return daemon.control().Hangup(&context, request, &reply);
+                           });
+  if (arguments_.json) return print_json(answers, true);
+  const int code = warn(answers);
+  for (const auto& answer : answers) {
+    for (const v1::Call& call : answer.reply.calls()) {
+      out_ << "Ended: " << log::printable(call.caller()) << " with " << log::printable(call.callee()) << "\n";
+    }
+  }
+  return code;
+}
+
 int Session::deregister() {
   if (int code = known({Role::scscf}); code != ok) return code;
   v1::DeregisterRequest request;

@@ -35,6 +35,8 @@ class Session {
   int show();
   int sa();
   int hss();
+  int calls();
+  int hangup();
   int deregister();
   int watch();
   int status();

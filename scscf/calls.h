@@ -56,6 +56,7 @@ struct Call {
   Duration interval{};  // zero: nobody refreshes
   bool caller_supports_timer = false;
   TimePoint deadline;
+  WallTime ends;  // the same, for the operator
   Alarm alarm;
 
   // Whose request it is, by the tag of its From; null: of another dialog of a forked call.

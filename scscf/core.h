@@ -66,7 +66,7 @@ struct Core {
   Registrar registrar;
   Subscriptions subscriptions;
   Calls calls;
-  std::function<void(const Call&)> record_call;  // when one has ended; may be empty
+  std::function<void(Call&)> record_call;  // when one has ended; may be empty
   Turns turns;
   std::vector<Site> sites;  // by worker
 

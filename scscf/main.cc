@@ -13,6 +13,7 @@
 #include "hss-client/freediameter/cx_application.h"
 #include "hss-client/freediameter/cx_client.h"
 #include "lapwing/v1/config.pb.h"
+#include "scscf/call_records.h"
 #include "scscf/core.h"
 #include "scscf/operator.h"
 #include "scscf/procedures/pushes.h"
@@ -58,6 +59,15 @@ Settings settings_from(const v1::ScscfConfig& config) {
   s.qop = r.qop() == "none" ? "" : r.qop();
   const v1::Timers& t = config.timers();
   s.timers = sip::TimerValues::of(duration(t.core_t1()), duration(t.core_t2()), duration(t.core_t4()));
+  s.numbers = {.country_code = config.numbers().country_code(),
+               .area_code = config.numbers().area_code(),
+               .international_prefix = config.numbers().international_prefix(),
+               .national_prefix = config.numbers().national_prefix()};
+  const v1::Calls& c = config.calls();
+  s.session_expires = duration(c.session_expires());
+  s.min_session_expires = duration(c.min_session_expires());
+  s.longest_call = duration(c.longest());
+  s.next_contact_after = duration(c.next_contact_after());
   for (const std::string& network : config.trusted()) s.trusted.push_back(*prefix_from(network));
   return s;
 }
@@ -104,6 +114,14 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   CxClient hss(**diameter, cx_options);
   Core core(settings_from(config), hss, clock, control::report_to(events));
 
+  std::optional<CallRecords> records;
+  if (!config.calls().records().empty()) {
+    auto opened =
+        CallRecords::open(config.calls().records(), config.calls().records_megabytes(), config.calls().records_files());
+    if (!opened.ok()) return control::could_not_start(opened.status());
+    records.emplace(std::move(*opened));
+    core.record_call = [&records](Call& call) { records->write(call); };
+  }
   sip::Stack::Options options;
   options.connections_per_address = 4096;
   options.layer = transaction_options(core);

@@ -1,10 +1,15 @@
 #include "scscf/operator.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_format.h"
+#include "common/control/events.h"
 #include "common/control/on_worker.h"
 #include "common/control/timestamps.h"
 #include "common/sip/uri.h"
+#include "scscf/call_records.h"
 #include "scscf/procedures/deregister.h"
+#include "scscf/procedures/release.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -63,6 +68,21 @@ Task<void> end(Core& core, Site& site, std::string impi, reginfo::ContactEvent e
   answer(std::move(uris));
 }
 
+// The calls that an operator means: all, one by its id, or those of a user.
+std::vector<std::shared_ptr<Call>> calls_of(Core& core, const std::string& typed) {
+  if (typed.empty()) return core.calls.all();
+  if (std::shared_ptr<Call> call = core.calls.find(typed)) return {call};
+  std::vector<std::shared_ptr<Call>> found;
+  for (std::shared_ptr<Call>& call : core.calls.all()) {
+    bool meant = false;
+    for (const Party* party : {&call->caller, &call->callee}) {
+      meant = meant || control::same_user(typed, party->impi, party->identity);
+    }
+    if (meant) found.push_back(call);
+  }
+  return found;
+}
+
 }  // namespace
 
 void ScscfOperator::gauges(v1::StatusReply& reply) {
@@ -81,6 +101,7 @@ void ScscfOperator::gauges(v1::StatusReply& reply) {
   add_gauge(reply, "contacts", counts.contacts);
   add_gauge(reply, "challenges", counts.challenges);
   add_gauge(reply, "subscriptions", core_.subscriptions.size());
+  add_gauge(reply, "calls", core_.calls.size());
   add_gauge(reply, "server_transactions", sum.server_transactions);
   add_gauge(reply, "client_transactions", sum.client_transactions);
   add_gauge(reply, "requests", sum.requests);
@@ -151,6 +172,30 @@ absl::StatusOr<v1::ListHssPeersReply> ScscfOperator::list_hss_peers(const v1::Li
     out->set_errors(peer.errors);
     out->set_malformed(peer.malformed);
     out->set_mean_answer_ms(peer.mean_answer_ms);
+  }
+  return reply;
+}
+
+absl::StatusOr<v1::ListCallsReply> ScscfOperator::list_calls(const v1::ListCallsRequest& request) {
+  v1::ListCallsReply reply;
+  std::vector<std::shared_ptr<Call>> calls = calls_of(core_, request.identity());
+  std::sort(calls.begin(), calls.end(), [](const auto& a, const auto& b) { return a->started < b->started; });
+  reply.set_total(static_cast<uint32_t>(calls.size()));
+  if (calls.size() > request.limit()) calls.resize(request.limit());
+  for (const std::shared_ptr<Call>& call : calls) *reply.add_calls() = to_message(*call);
+  return reply;
+}
+
+absl::StatusOr<v1::HangupReply> ScscfOperator::hangup(const v1::HangupRequest& request) {
+  std::vector<std::shared_ptr<Call>> calls = calls_of(core_, request.call());
+  if (calls.empty()) return absl::NotFoundError(absl::StrFormat("%s has no call", request.call()));
+  v1::HangupReply reply;
+  for (const std::shared_ptr<Call>& call : calls) {
+    *reply.add_calls() = to_message(*call);
+    Site& site = core_.site(call->worker);
+    site.worker.post([this, &site, call] {
+      release(core_, site, call, "SIP;cause=200;text=\"Ended by the operator\"", "the operator ended the call");
+    });
   }
   return reply;
 }

@@ -38,6 +38,10 @@ grpc::Status identity_error(const std::string& identity, bool required) {
   return grpc::Status::OK;
 }
 
+uint32_t checked_limit(uint32_t asked) {
+  return asked == 0 ? ControlServer::list_default : std::min(asked, ControlServer::list_limit);
+}
+
 absl::Status not_here(std::string_view call) {
   return absl::UnimplementedError(absl::StrFormat("this daemon does not answer %s", call));
 }
@@ -62,8 +66,7 @@ class ControlService final : public v1::Control::Service {
                                  v1::ListRegistrationsReply* reply) override {
     if (auto wrong = identity_error(request->identity(), false); !wrong.ok()) return wrong;
     v1::ListRegistrationsRequest checked = *request;
-    if (checked.limit() == 0) checked.set_limit(ControlServer::registrations_default);
-    if (checked.limit() > ControlServer::registrations_limit) checked.set_limit(ControlServer::registrations_limit);
+    checked.set_limit(checked_limit(checked.limit()));
     return answer(operator_.list_registrations(checked), *reply);
   }
 
@@ -96,6 +99,19 @@ class ControlService final : public v1::Control::Service {
       return {grpc::INVALID_ARGUMENT, "reason is deactivated or rejected"};
     }
     return answer(operator_.deregister(checked), *reply);
+  }
+
+  grpc::Status ListCalls(grpc::ServerContext*, const v1::ListCallsRequest* request,
+                         v1::ListCallsReply* reply) override {
+    if (auto wrong = identity_error(request->identity(), false); !wrong.ok()) return wrong;
+    v1::ListCallsRequest checked = *request;
+    checked.set_limit(checked_limit(checked.limit()));
+    return answer(operator_.list_calls(checked), *reply);
+  }
+
+  grpc::Status Hangup(grpc::ServerContext*, const v1::HangupRequest* request, v1::HangupReply* reply) override {
+    if (auto wrong = identity_error(request->call(), true); !wrong.ok()) return wrong;
+    return answer(operator_.hangup(*request), *reply);
   }
 
   grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
@@ -184,6 +200,12 @@ absl::StatusOr<v1::ListHssPeersReply> Operator::list_hss_peers(const v1::ListHss
 }
 absl::StatusOr<v1::DeregisterReply> Operator::deregister(const v1::DeregisterRequest&) {
   return not_here("Deregister");
+}
+absl::StatusOr<v1::ListCallsReply> Operator::list_calls(const v1::ListCallsRequest&) {
+  return not_here("ListCalls");
+}
+absl::StatusOr<v1::HangupReply> Operator::hangup(const v1::HangupRequest&) {
+  return not_here("Hangup");
 }
 absl::StatusOr<v1::ListSubscribersReply> Operator::list_subscribers(const v1::ListSubscribersRequest&) {
   return not_here("ListSubscribers");

@@ -35,6 +35,9 @@ class Operator {
   virtual absl::StatusOr<v1::ListHssPeersReply> list_hss_peers(const v1::ListHssPeersRequest& request);
   // reason is "deactivated" or "rejected" here.
   virtual absl::StatusOr<v1::DeregisterReply> deregister(const v1::DeregisterRequest& request);
+  // The request's limit is never 0 here.
+  virtual absl::StatusOr<v1::ListCallsReply> list_calls(const v1::ListCallsRequest& request);
+  virtual absl::StatusOr<v1::HangupReply> hangup(const v1::HangupRequest& request);
   // The LabHss service; reason is 0 to 3 here.
   virtual absl::StatusOr<v1::ListSubscribersReply> list_subscribers(const v1::ListSubscribersRequest& request);
   virtual absl::StatusOr<v1::PushReply> terminate(const v1::TerminateRequest& request);
@@ -56,8 +59,8 @@ class ControlServer {
   static constexpr size_t identity_limit = 256;    // bytes
   static constexpr int watchers_limit = 32;        // each holds a thread
   static constexpr int streams_per_connection = 64;
-  static constexpr uint32_t registrations_default = 1000;
-  static constexpr uint32_t registrations_limit = 100'000;
+  static constexpr uint32_t list_default = 1000;
+  static constexpr uint32_t list_limit = 100'000;
 
   // Errors: InvalidArgument (the address), AlreadyExists (something listens there), Unavailable (it cannot be opened).
   // oper and events outlive the server.

@@ -55,12 +55,13 @@ bool registered(Core& core, const std::string& canonical) {
 
 }  // namespace
 
-Task<void> release(Core& core, Site& site, std::shared_ptr<Call> call, std::string reason, std::string why) {
+void release(Core& core, Site& site, const std::shared_ptr<Call>& call, const std::string& reason,
+             const std::string& why) {
   std::optional<sip::ClientRequest> to_caller, to_callee;
   bool answered = false;
   {
     std::lock_guard lock(call->mutex);
-    if (call->state == CallState::ended || !call->reason.empty()) co_return;
+    if (call->state == CallState::ended || !call->reason.empty()) return;
     call->reason = why;
     answered = call->state == CallState::answered;
     if (answered) {
@@ -68,10 +69,10 @@ Task<void> release(Core& core, Site& site, std::shared_ptr<Call> call, std::stri
       to_callee = make_bye(core, site, *call, call->callee, call->caller, reason);
     }
   }
-  if (!answered) co_return cancel(core, call, reason);
+  if (!answered) return cancel(core, call, reason);
   end_call(core, *call, 200, why);
   if (to_caller) site.transactions.start(std::move(*to_caller), [](const sip::Answer&) {});
-  if (to_callee) co_await site.transactions.request(std::move(*to_callee));
+  if (to_callee) site.transactions.start(std::move(*to_callee), [](const sip::Answer&) {});
 }
 
 void release_calls_of(Core& core, Site& site, const std::vector<Identity>& set, const std::string& why) {
@@ -79,8 +80,7 @@ void release_calls_of(Core& core, Site& site, const std::vector<Identity>& set, 
     std::vector<std::shared_ptr<Call>> calls = core.calls.of(identity.canonical);
     if (calls.empty() || registered(core, identity.canonical)) continue;
     for (std::shared_ptr<Call>& call : calls) {
-      site.worker.spawn(
-          release(core, site, call, "SIP;cause=480;text=\"Registration ended\"", identity.uri + ": " + why));
+      release(core, site, call, "SIP;cause=480;text=\"Registration ended\"", identity.uri + ": " + why);
     }
   }
 }

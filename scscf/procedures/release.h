@@ -6,8 +6,9 @@
 
 namespace lapwing::scscf {
 
-// reason: value of the Reason header. why: for the operator and the call record. Ends when both BYEs are answered.
-Task<void> release(Core& core, Site& site, std::shared_ptr<Call> call, std::string reason, std::string why);
+// On the site's worker. reason: value of the Reason header. why: for the operator and the call record.
+void release(Core& core, Site& site, const std::shared_ptr<Call>& call, const std::string& reason,
+             const std::string& why);
 
 // The set's registration is over: calls of its identities that no other registration holds end.
 void release_calls_of(Core& core, Site& site, const std::vector<Identity>& set, const std::string& why);

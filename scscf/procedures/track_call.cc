@@ -61,8 +61,8 @@ void ring(Core& core, Site& site, const std::shared_ptr<Call>& call) {
   if (call->deadline > core.clock.now()) return watch_deadline(core, site, call);
   bool refreshed = call->interval > Duration::zero();
   lock.unlock();
-  site.worker.spawn(release(core, site, call, "SIP;cause=408;text=\"Session expired\"",
-                            refreshed ? "nobody refreshed the session" : "it lasted longer than calls may"));
+  release(core, site, call, "SIP;cause=408;text=\"Session expired\"",
+          refreshed ? "nobody refreshed the session" : "it lasted longer than calls may");
 }
 
 // The caller holds the call's lock.
@@ -73,7 +73,9 @@ void watch_deadline(Core& core, Site& site, const std::shared_ptr<Call>& call) {
 // A 2xx to INVITE or UPDATE starts the session timer anew. The caller holds the call's lock.
 void refresh(Core& core, Site& site, const std::shared_ptr<Call>& call, Duration interval) {
   call->interval = interval;
-  call->deadline = core.clock.now() + (interval > Duration::zero() ? interval : core.settings.longest_call);
+  Duration left = interval > Duration::zero() ? interval : core.settings.longest_call;
+  call->deadline = core.clock.now() + left;
+  call->ends = core.clock.wall() + std::chrono::duration_cast<WallTime::duration>(left);
   watch_deadline(core, site, call);
 }
 
