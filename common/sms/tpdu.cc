@@ -1,5 +1,6 @@
 #include "common/sms/tpdu.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -10,7 +11,7 @@ namespace {
 
 constexpr uint8_t ucs2_coding = 8;
 // TP-MTI, by direction (section 9.2.3.1).
-constexpr uint8_t type_mask = 3, deliver_type = 0, submit_type = 1;
+constexpr uint8_t type_mask = 3, deliver_type = 0, submit_type = 1, status_report_type = 2;
 // Bits of the first octet.
 constexpr uint8_t no_more = 4, reject_duplicates = 4, status_report = 0x20, has_header = 0x40, reply_path = 0x80;
 constexpr size_t timestamp_octets = 7;
@@ -146,6 +147,43 @@ void put_timestamp(std::string& out, const Timestamp& time) {
   put(out, turned_bcd(static_cast<unsigned>(std::abs(time.quarters)) % 80) | (time.quarters < 0 ? 8u : 0u));
 }
 
+// Section 9.2.3.12.1.
+std::chrono::seconds relative_validity(uint8_t value) {
+  using std::chrono::minutes, std::chrono::hours;
+  if (value <= 143) return minutes((value + 1) * 5);
+  if (value <= 167) return hours(12) + minutes((value - 143) * 30);
+  if (value <= 196) return hours((value - 166) * 24);
+  return hours((value - 192) * 24 * 7);
+}
+
+// Section 9.2.3.12.3: an indicator that says what follows, and 6 octets.
+std::optional<std::chrono::seconds> enhanced_validity(std::string_view octets) {
+  auto octet = [octets](size_t i) { return static_cast<uint8_t>(octets[i]); };
+  auto decimal = [&octet](size_t i) { return (octet(i) & 0xf) * 10 + (octet(i) >> 4); };
+  switch (octet(0) & 7) {
+    case 1:
+      return relative_validity(octet(1));
+    case 2:
+      return std::chrono::seconds(octet(1));
+    case 3:
+      return std::chrono::seconds(decimal(1) * 3600 + decimal(2) * 60 + decimal(3));
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<std::chrono::seconds> absolute_validity(std::string_view octets,
+                                                      std::chrono::system_clock::time_point now) {
+  using namespace std::chrono;
+  std::optional<Timestamp> until = read_timestamp(octets);
+  if (!until) return std::nullopt;
+  year_month_day date{year(2000 + until->year), month(until->month), day(until->day)};
+  if (!date.ok()) return std::nullopt;
+  auto end = sys_days(date) + hours(until->hour) + minutes(until->minute) + seconds(until->second) -
+             minutes(until->quarters * 15);
+  return std::max(seconds(0), duration_cast<seconds>(end - now));
+}
+
 }  // namespace
 
 absl::StatusOr<UserData> UserData::of_text(std::string_view utf8) {
@@ -166,6 +204,21 @@ std::string Timestamp::text() const {
   int minutes = std::abs(quarters) * 15;
   return absl::StrFormat("%02d-%02d-%02d %02d:%02d:%02d %c%02d:%02d", year, month, day, hour, minute, second,
                          quarters < 0 ? '-' : '+', minutes / 60, minutes % 60);
+}
+
+Timestamp Timestamp::of(std::chrono::system_clock::time_point time) {
+  using namespace std::chrono;
+  auto midnight = floor<days>(time);
+  year_month_day date(midnight);
+  hh_mm_ss clock(floor<seconds>(time - midnight));
+  auto small = [](auto value) { return static_cast<uint8_t>(value); };
+  return Timestamp{small(static_cast<int>(date.year()) % 100),
+                   small(static_cast<unsigned>(date.month())),
+                   small(static_cast<unsigned>(date.day())),
+                   small(clock.hours().count()),
+                   small(clock.minutes().count()),
+                   small(clock.seconds().count()),
+                   0};
 }
 
 absl::StatusOr<Submit> read_submit(std::string_view tpdu) {
@@ -237,6 +290,59 @@ std::string write_deliver(const Deliver& deliver) {
   put(out, deliver.user_data.data_coding);
   put_timestamp(out, deliver.sent.value_or(Timestamp{}));
   put_user_data(out, deliver.user_data);
+  return out;
+}
+
+std::string deliver_of(std::string_view submit_tpdu, const Address& originator, const Timestamp& now,
+                       bool more_to_send) {
+  std::string_view rest = submit_tpdu;
+  uint8_t first = take_octet(rest).value_or(0);
+  take(rest, 1);  // TP-MR
+  if (!take_address(rest).ok()) std::abort();
+  std::optional<std::string_view> protocol_and_coding = take(rest, 2);
+  uint8_t format = first >> 3 & 3;
+  std::optional<std::string_view> validity = take(rest, format == 0 ? 0 : format == 2 ? 1 : 7);
+  if (!protocol_and_coding || !validity) std::abort();
+  std::string out;
+  put(out, static_cast<unsigned>(deliver_type | (more_to_send ? 0 : no_more) | (first & (has_header | reply_path))));
+  put_address(out, originator);
+  out += *protocol_and_coding;
+  put_timestamp(out, now);
+  // TP-UDL and the user data; what may follow is no part of it.
+  bool septets = alphabet_of(static_cast<uint8_t>((*protocol_and_coding)[1])) == Alphabet::gsm7;
+  size_t length = rest.empty() ? 0 : static_cast<uint8_t>(rest.front());
+  out += rest.substr(0, 1 + (septets ? (length * 7 + 7) / 8 : length));
+  return out;
+}
+
+std::optional<std::chrono::seconds> validity_of(const Submit& submit, std::chrono::system_clock::time_point now) {
+  switch (submit.validity_format) {
+    case 1:
+      return enhanced_validity(submit.validity);
+    case 2:
+      return relative_validity(static_cast<uint8_t>(submit.validity.front()));
+    case 3:
+      return absolute_validity(submit.validity, now);
+    default:
+      return std::nullopt;
+  }
+}
+
+std::string write_submit_report(const Timestamp& now) {
+  std::string out(1, static_cast<char>(submit_type));
+  put(out, 0);  // TP-PI: nothing follows the time
+  put_timestamp(out, now);
+  return out;
+}
+
+std::string write_status_report(const StatusReport& report) {
+  std::string out;
+  put(out, status_report_type | no_more);
+  put(out, report.reference);
+  put_address(out, report.recipient);
+  put_timestamp(out, report.sent);
+  put_timestamp(out, report.done);
+  put(out, report.status);
   return out;
 }
 

@@ -1,5 +1,5 @@
 // The transfer layer of short messages (TS 23.040 section 9.2): SMS-SUBMIT from a mobile, SMS-DELIVER to one, and the
-// mobile's report.
+// reports of both ends.
 //
 //   absl::StatusOr<UserData> text = UserData::of_text("Hello");
 //   Submit submit; submit.destination = *Address::from_number("+15550002"); submit.user_data = *text;
@@ -10,6 +10,7 @@
 // written is a broken invariant: UserData::of_text() refuses it before.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -41,6 +42,7 @@ struct Timestamp {
   uint8_t year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0;  // year of the century
   int8_t quarters = 0;                                                     // of an hour, east of Greenwich
   std::string text() const;                                                // "26-01-31 23:59:59 +01:00"
+  static Timestamp of(std::chrono::system_clock::time_point time);         // in UTC
   bool operator==(const Timestamp&) const = default;
 };
 
@@ -71,6 +73,24 @@ struct Deliver {
 };
 absl::StatusOr<Deliver> read_deliver(std::string_view tpdu);
 std::string write_deliver(const Deliver& deliver);
+
+// The SMS-DELIVER of an SMS-SUBMIT that read_submit() reads: its user data goes as it came, octet for octet.
+std::string deliver_of(std::string_view submit_tpdu, const Address& originator, const Timestamp& now,
+                       bool more_to_send);
+// How long from now it may be kept (TP-VP, section 9.2.3.12); nullopt: it does not say.
+std::optional<std::chrono::seconds> validity_of(const Submit& submit, std::chrono::system_clock::time_point now);
+
+// SMS-SUBMIT-REPORT in an RP-ACK.
+std::string write_submit_report(const Timestamp& now);
+// SMS-STATUS-REPORT for a submit that asked for it (section 9.2.2.3).
+struct StatusReport {
+  uint8_t reference = 0;  // of the submit
+  Address recipient = {};
+  Timestamp sent = {}, done = {};
+  uint8_t status = 0;  // TP-ST (section 9.2.3.15)
+};
+inline constexpr uint8_t status_delivered = 0x00, status_expired = 0x46, status_refused = 0x41;
+std::string write_status_report(const StatusReport& report);
 
 // SMS-DELIVER-REPORT in an RP-ACK, or with a failure cause (section 9.2.3.22) in an RP-ERROR.
 std::string write_deliver_report(std::optional<uint8_t> failure);

@@ -1,0 +1,106 @@
+#include "scscf/short_messages.h"
+
+#include <algorithm>
+
+namespace lapwing::scscf {
+namespace {
+
+constexpr Duration pauses[] = {std::chrono::seconds(30), std::chrono::minutes(2), std::chrono::minutes(10),
+                               std::chrono::minutes(30), std::chrono::hours(1)};
+
+std::string report_key(const std::string& impi, uint8_t reference) {
+  return impi + ' ' + std::to_string(reference);
+}
+
+}  // namespace
+
+bool ShortMessages::put(const std::string& receiver, ShortMessage message) {
+  std::lock_guard lock(mutex_);
+  if (count_ >= limit_) return false;
+  Mailbox& mailbox = mailboxes_[receiver];
+  if (mailbox.waiting.size() >= per_receiver_) return false;
+  mailbox.waiting.push_back(std::move(message));
+  ++count_;
+  return true;
+}
+
+bool ShortMessages::begin(const std::string& receiver) {
+  std::lock_guard lock(mutex_);
+  auto found = mailboxes_.find(receiver);
+  if (found == mailboxes_.end() || found->second.busy || found->second.memory_full) return false;
+  found->second.busy = true;
+  return true;
+}
+
+std::optional<ShortMessages::Next> ShortMessages::next(const std::string& receiver) {
+  std::lock_guard lock(mutex_);
+  auto found = mailboxes_.find(receiver);
+  if (found == mailboxes_.end() || found->second.waiting.empty()) return std::nullopt;
+  return Next{found->second.waiting.front(), found->second.waiting.size() > 1};
+}
+
+void ShortMessages::remove_first(const std::string& receiver) {
+  std::lock_guard lock(mutex_);
+  auto found = mailboxes_.find(receiver);
+  if (found == mailboxes_.end() || found->second.waiting.empty()) return;
+  found->second.waiting.pop_front();
+  found->second.failures = 0;
+  --count_;
+}
+
+std::optional<Duration> ShortMessages::end(const std::string& receiver, End how) {
+  std::lock_guard lock(mutex_);
+  auto found = mailboxes_.find(receiver);
+  if (found == mailboxes_.end()) return std::nullopt;
+  Mailbox& mailbox = found->second;
+  mailbox.busy = false;
+  mailbox.memory_full = how == End::memory_full;
+  if (mailbox.waiting.empty()) {
+    mailboxes_.erase(found);
+    return std::nullopt;
+  }
+  // One came in just when the last had gone.
+  if (how == End::all_sent) return Duration::zero();
+  if (how != End::try_later) return std::nullopt;
+  return pauses[std::min<size_t>(mailbox.failures++, std::size(pauses) - 1)];
+}
+
+void ShortMessages::memory_available(const std::string& receiver) {
+  std::lock_guard lock(mutex_);
+  auto found = mailboxes_.find(receiver);
+  if (found != mailboxes_.end()) found->second.memory_full = false;
+}
+
+size_t ShortMessages::size() {
+  std::lock_guard lock(mutex_);
+  return count_;
+}
+
+bool ShortMessages::empty() {
+  return size() == 0;
+}
+
+uint8_t ShortMessages::expect_report(const std::string& impi, OneShot<sms::RpMessage>::Sink sink) {
+  std::lock_guard lock(mutex_);
+  do {
+    ++last_reference_;
+  } while (reports_.contains(report_key(impi, last_reference_)));
+  reports_.emplace(report_key(impi, last_reference_), std::move(sink));
+  return last_reference_;
+}
+
+void ShortMessages::forget_report(const std::string& impi, uint8_t reference) {
+  std::lock_guard lock(mutex_);
+  reports_.erase(report_key(impi, reference));
+}
+
+bool ShortMessages::report(const std::string& impi, uint8_t reference, sms::RpMessage message) {
+  std::lock_guard lock(mutex_);
+  auto found = reports_.find(report_key(impi, reference));
+  if (found == reports_.end()) return false;
+  found->second.set(std::move(message));
+  reports_.erase(found);
+  return true;
+}
+
+}  // namespace lapwing::scscf
