@@ -32,7 +32,10 @@ class SignalsBlocked {
 
 void log_line(int level, const char* format, va_list arguments) {
   // Its notices are about each step of each connection: for those who debug. Ours say what matters.
-  if (level < FD_LOG_NOTICE) return;
+  if (level < FD_LOG_NOTICE) {
+    remember_connect_error(format, arguments);
+    return;
+  }
   if (level < FD_LOG_ERROR && !spdlog::should_log(spdlog::level::debug)) return;
   char line[1024];
   int length = vsnprintf(line, sizeof line, format, arguments);
@@ -40,6 +43,10 @@ void log_line(int level, const char* format, va_list arguments) {
   std::string text =
       log::printable(std::string_view(line, std::min(static_cast<size_t>(length), sizeof line - 1)), 1000);
   DiameterCore::State* core = the_core.load();
+  // Of an answer to our Capabilities-Exchange-Request, at each attempt. peer_events.cc says what is wrong with it,
+  // once.
+  const bool told =
+      text.find("(save_remote_CE_info(") != std::string::npos || text.find("(fd_p_ce_msgrcv(") != std::string::npos;
   // It calls its end fatal, wanted or not. So it calls what its authors left for later ("TODO: Improve..." when a peer
   // sends an AVP too often), and lives on.
   bool its_end = level >= FD_LOG_FATAL && text.find("Initiating freeDiameter shutdown") != std::string::npos;
@@ -48,7 +55,7 @@ void log_line(int level, const char* format, va_list arguments) {
   } else if (its_end) {
     if (core != nullptr) core->dying = true;
     LW_LOG(error, "freeDiameter: %s", text);
-  } else if (level >= FD_LOG_ERROR) {
+  } else if (level >= FD_LOG_ERROR && !told) {
     LW_LOG(warn, "freeDiameter: %s", text);
   } else {
     LW_LOG(debug, "freeDiameter: %s", text);
@@ -108,6 +115,11 @@ constexpr auto tick = std::chrono::milliseconds(100);
 
 }  // namespace
 
+std::string DiameterOptions::Peer::address_text() const {
+  const bool ipv6 = address.find(':') != std::string::npos;
+  return absl::StrFormat("%s%s%s:%d/tcp", ipv6 ? "[" : "", address, ipv6 ? "]" : "", port);
+}
+
 DiameterCore::State* the_state() {
   return the_core.load();
 }
@@ -144,6 +156,7 @@ absl::Status DiameterCore::State::initialize(const std::vector<DiameterApplicati
   for (const DiameterApplication& application : applications) {
     if (absl::Status status = dictionary.define(application); !status.ok()) return status;
     is_group[application.id] = application.is_group;
+    application_names[application.id] = application.name;
     for (const DiameterApplication::Command& command : application.commands) {
       commands.push_back(command.code);
       disp_when when{};
@@ -168,6 +181,20 @@ absl::Status DiameterCore::State::initialize(const std::vector<DiameterApplicati
 absl::Status DiameterCore::start() {
   State& s = *state_;
   SignalsBlocked blocked;
+  // Before the start: an attempt may fail at once, and is told by the peer.
+  std::vector<State::Peer> peers;
+  for (const DiameterOptions::Peer& peer : s.options.peers) {
+    State::Peer entry;
+    entry.options = peer;
+    entry.shown.host = peer.host;
+    entry.shown.state = "connecting";
+    fd_peer_getbyid(const_cast<char*>(peer.host.data()), peer.host.size(), 1, &entry.hdr);
+    peers.push_back(std::move(entry));
+  }
+  {
+    std::lock_guard lock(s.mutex);
+    s.peers = std::move(peers);
+  }
   // A peer's thread that runs only after fd_core_start() waits up to 4 s before it connects.
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   if (int error = fd_core_start(); error != 0) {
@@ -181,18 +208,6 @@ absl::Status DiameterCore::start() {
   // With no session at all its expiry thread waits on freed memory.
   std::string name = s.options.identity + ";dummy";
   fd_sess_new(&s.dummy, nullptr, 0, reinterpret_cast<uint8_t*>(name.data()), name.size());
-  std::vector<State::Peer> peers;
-  for (const DiameterOptions::Peer& peer : s.options.peers) {
-    State::Peer entry;
-    entry.shown.host = peer.host;
-    entry.shown.state = "connecting";
-    fd_peer_getbyid(const_cast<char*>(peer.host.data()), peer.host.size(), 1, &entry.hdr);
-    peers.push_back(std::move(entry));
-  }
-  {
-    std::lock_guard lock(s.mutex);
-    s.peers = std::move(peers);
-  }
   s.refresh_peers();
   // The threads keep the state alive: one that cannot be ended in time must not touch freed memory.
   s.watcher = std::thread([state = state_] { state->run_watcher(); });
