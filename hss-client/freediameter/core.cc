@@ -1,5 +1,7 @@
 #include "hss-client/freediameter/core.h"
 
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <sys/mman.h>
 
@@ -87,15 +89,59 @@ absl::Status parse_config(const std::string& text) {
   return error == 0 ? absl::OkStatus() : refused("its configuration", error);
 }
 
-// The setting ListenOn drops loopback addresses, and with no address left freeDiameter listens on all of them.
-absl::Status listen_on(const std::string& address) {
+// Numeric; loopback is taken too.
+absl::Status add_endpoint(const std::string& address) {
   addrinfo hints{}, *found = nullptr;
   hints.ai_flags = AI_NUMERICHOST;
-  if (getaddrinfo(address.c_str(), nullptr, &hints, &found) != 0) return refused("its listen address", EINVAL);
+  if (getaddrinfo(address.c_str(), nullptr, &hints, &found) != 0) return refused("its address", EINVAL);
   int error =
       fd_ep_add_merge(&fd_g_config->cnf_endpoints, found->ai_addr, found->ai_addrlen, EP_FL_CONF | EP_ACCEPTALL);
   freeaddrinfo(found);
-  return error == 0 ? absl::OkStatus() : refused("its listen address", error);
+  return error == 0 ? absl::OkStatus() : refused("its address", error);
+}
+
+// The address this host would send from; empty without a way there.
+std::string source_toward(const std::string& address) {
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_DGRAM;
+  if (getaddrinfo(address.c_str(), "3868", &hints, &found) != 0) return {};
+  sockaddr_storage ours{};
+  socklen_t size = sizeof ours;
+  auto* source = reinterpret_cast<sockaddr*>(&ours);
+  char text[NI_MAXHOST] = {};
+  int fd = socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  bool known = fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen) == 0 && getsockname(fd, source, &size) == 0 &&
+               getnameinfo(source, size, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0;
+  if (fd >= 0) close(fd);
+  freeaddrinfo(found);
+  return known ? text : std::string();
+}
+
+// A client listens nowhere, but must announce an address (Host-IP-Address). freeDiameter takes those of the interfaces
+// but loopback, and does not start when there is none: on a machine without a network, or with its addresses on lo.
+// Then what we reach our peers from is announced.
+absl::Status announce(const DiameterOptions& options) {
+  ifaddrs* interfaces = nullptr;
+  if (getifaddrs(&interfaces) != 0) return refused("reading this host's addresses", errno);
+  for (const ifaddrs* at = interfaces; at != nullptr; at = at->ifa_next) {
+    const int family = at->ifa_addr == nullptr ? AF_UNSPEC : at->ifa_addr->sa_family;
+    const bool wanted = family == AF_INET || (family == AF_INET6 && !fd_g_config->cnf_flags.no_ip6);
+    if (!wanted || (at->ifa_flags & IFF_LOOPBACK)) continue;
+    const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    fd_ep_add_merge(&fd_g_config->cnf_endpoints, at->ifa_addr, size, EP_FL_LL);
+  }
+  freeifaddrs(interfaces);
+  if (!FD_IS_LIST_EMPTY(&fd_g_config->cnf_endpoints)) return absl::OkStatus();
+  for (const DiameterOptions::Peer& peer : options.peers) {
+    const std::string source = source_toward(peer.address);
+    if (source.empty()) continue;
+    if (absl::Status added = add_endpoint(source); !added.ok()) return added;
+  }
+  if (!FD_IS_LIST_EMPTY(&fd_g_config->cnf_endpoints)) return absl::OkStatus();
+  LW_LOG(warn, "this host has no address but loopback's and no way to %s: 127.0.0.1 is announced over Diameter",
+         options.peers.front().address_text());
+  return add_endpoint("127.0.0.1");
 }
 
 // Breaks the connections: a peer that is frozen would hold the end up for 15 s.
@@ -145,9 +191,9 @@ absl::StatusOr<std::unique_ptr<DiameterCore>> DiameterCore::create(const Diamete
   fd_log_handler_register(log_line);
   if (int error = fd_core_initialize(); error != 0) return refused("its start", error);
   if (absl::Status status = parse_config(*config); !status.ok()) return status;
-  if (!options.listen_address.empty()) {
-    if (absl::Status status = listen_on(options.listen_address); !status.ok()) return status;
-  }
+  // Not by its setting ListenOn: that drops loopback addresses, and with none left freeDiameter listens on all.
+  absl::Status addressed = options.listen_address.empty() ? announce(options) : add_endpoint(options.listen_address);
+  if (!addressed.ok()) return addressed;
   if (absl::Status status = state->initialize(applications); !status.ok()) return status;
   return std::unique_ptr<DiameterCore>(new DiameterCore(std::move(state)));
 }
