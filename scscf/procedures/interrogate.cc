@@ -110,8 +110,7 @@ Task<bool> forward(Core& core, Site& site, std::shared_ptr<sip::ServerTransactio
   request.timers = core.settings.timers;
   sip::Edits edits;
   edits.request_uri(to.name);
-  edits.prepend(HeaderId::via,
-                sip::TransactionLayer::via(to.flow.protocol, core.settings.listen.front().text(), request.branch));
+  edits.prepend(HeaderId::via, sip::TransactionLayer::via(to.flow.protocol, sent_by(core, to.flow), request.branch));
   const sip::Message& message = transaction->request();
   edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(message) - 1));
   request.wire = edits.write(message);
@@ -132,7 +131,7 @@ Task<bool> forward(Core& core, Site& site, std::shared_ptr<sip::ServerTransactio
 }  // namespace
 
 Task<void> interrogate_register(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
-  auto read = read_register(transaction->request(), core.settings);
+  auto read = read_register(transaction->request(), core.settings, sent_by(core, transaction->flow()));
   if (auto* refused = std::get_if<Outcome>(&read)) co_return reply(*transaction, *refused);
   SharedRegisterRequest request = std::get<SharedRegisterRequest>(read);
   auto type =

@@ -84,15 +84,6 @@ sip::Flow flow_to_watcher(const Core& core, const Subscription& subscription) {
   return hop.ok() ? *hop : subscription.flow;
 }
 
-// For the Via: our end of the flow; where that has any port, where we listen in its address family.
-std::string sent_by(const Core& core, const sip::Flow& flow) {
-  if (flow.local.port != 0) return flow.local.text();
-  for (const sip::Endpoint& ours : core.settings.listen) {
-    if (ours.address.is_v4() == flow.local.address.is_v4()) return ours.text();
-  }
-  return core.settings.listen.front().text();
-}
-
 sip::ClientRequest make_notify(const Core& core, Site& site, Subscription& subscription, const reginfo::RegInfo& state,
                                const std::string& subscription_state) {
   sip::ClientRequest request;
