@@ -182,9 +182,7 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
     registration->hss_host = saa.routing.origin_host;
     if (authenticated) registration->authenticated = core.clock.now();
     put_contacts(core, *request, *registration, authenticated, replaced);
-    if (user.state != UserState::registered) user.since = core.clock.wall();
-    user.state = UserState::registered;
-    user.why.clear();
+    if (user.state != UserState::registered) user.enter(UserState::registered, core.clock.wall(), "");
     after = canonicals(user.registrations);
     now = *registration;
   });

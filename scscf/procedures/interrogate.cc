@@ -149,9 +149,7 @@ Task<void> interrogate_register(Core& core, Site& site, std::shared_ptr<sip::Ser
         user.last_contact = request->contact_text();
         user.last_user_agent = request->user_agent;
         if (user.registered()) return;
-        user.state = UserState::rejected;
-        user.since = core.clock.wall();
-        user.why = refused->why;
+        user.enter(UserState::rejected, core.clock.wall(), refused->why);
       });
       co_return reply(*transaction, *refused);
     }
