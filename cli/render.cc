@@ -95,14 +95,17 @@ std::string hss_text(const std::vector<Answer<v1::ListHssPeersReply>>& answers, 
     if (!answer.status.ok()) continue;
     heading(out, answers, answer);
     Table table({"HSS", "ADDRESS", "STATE", "SENT", "ANSWERED", "TIMEOUTS", "ERRORS", "MALFORMED", "MEAN"});
+    std::string notes;
     for (const v1::HssPeerStatus& peer : answer.reply.peers()) {
       table.add({peer.host(), peer.address(),
                  absl::StrCat(peer.state(), peer.circuit_open() ? ", resting after failures" : ""),
                  absl::StrCat(peer.sent()), absl::StrCat(peer.answered()), absl::StrCat(peer.timeouts()),
                  absl::StrCat(peer.errors()), absl::StrCat(peer.malformed()),
                  peer.answered() == 0 ? "" : absl::StrFormat("%.1f ms", peer.mean_answer_ms())});
+      if (peer.why().empty()) continue;
+      absl::StrAppend(&notes, "\n", log::printable(peer.host()), ": ", log::printable(peer.why(), 512), "\n");
     }
-    absl::StrAppend(&out, table.empty() ? "No HSS peers.\n" : table.text(view.width));
+    absl::StrAppend(&out, table.empty() ? "No HSS peers.\n" : table.text(view.width), notes);
   }
   return out;
 }

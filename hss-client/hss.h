@@ -29,7 +29,8 @@ using HssOutcome = std::variant<Answer, HssFailure>;
 
 struct HssPeerState {
   std::string host, address;  // Diameter identity; "10.0.0.5:3868/tcp"
-  std::string state;          // "open", "connecting", "suspect", "closed"
+  std::string state;          // "open", "connecting", "suspect", "closed", "unusable" (it does not offer Cx)
+  std::string why;            // in plain words, why it is not open; empty when it is
   bool circuit_open = false;  // we do not send to it for now
   uint64_t sent = 0, answered = 0, timeouts = 0, errors = 0, malformed = 0;
   double mean_answer_ms = 0;  // over the last answers

@@ -130,6 +130,7 @@ std::vector<HssPeerState> HssPeers::states(const std::vector<Connection>& connec
   for (size_t i = 0; i < peers_.size(); ++i) {
     out.push_back(peers_[i].shown);
     out.back().state = i < connections.size() ? connections[i].state : "closed";
+    if (i < connections.size()) out.back().why = connections[i].why;
   }
   return out;
 }

@@ -27,7 +27,8 @@ class HssPeers {
   struct Connection {  // how a peer's connection is now, in the order of the hosts
     std::string state;
     bool open = false;
-    bool relay = false;  // a Diameter agent: Destination-Host does not name it
+    bool relay = false;    // a Diameter agent: Destination-Host does not name it
+    std::string why = {};  // in plain words, why it is not open
   };
   struct Choice {
     std::string peer, destination_host;

@@ -34,7 +34,7 @@ bool our_domain(const Core& core, const sip::Message& request) {
 }
 
 Task<void> serve_register(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
-  auto read = read_register(transaction->request(), core.settings);
+  auto read = read_register(transaction->request(), core.settings, sent_by(core, transaction->flow()));
   if (auto* refused = std::get_if<Outcome>(&read)) co_return reply(*transaction, *refused);
   SharedRegisterRequest request = std::get<SharedRegisterRequest>(read);
   Outcome outcome = co_await register_(core, site, request);
@@ -148,6 +148,18 @@ sip::TransactionLayer::Options transaction_options(const Core& core) {
   options.timers_for = [&core](const sip::Flow&) { return core.settings.timers; };
   options.ends_here = ends_here;
   return options;
+}
+
+std::string sent_by(const Core& core, const sip::Flow& flow) {
+  auto nearness = [&](const sip::Endpoint& ours) {
+    if (ours == flow.local) return 3;
+    if (ours.address == flow.local.address) return 2;  // a connection that we opened: from any port
+    return ours.address.is_v4() == flow.local.address.is_v4() ? 1 : 0;
+  };
+  const std::vector<sip::Endpoint>& listen = core.settings.listen;
+  auto nearest =
+      std::max_element(listen.begin(), listen.end(), [&](auto& a, auto& b) { return nearness(a) < nearness(b); });
+  return nearest->text();
 }
 
 void reply(sip::ServerTransaction& transaction, const Outcome& outcome) {

@@ -76,6 +76,10 @@ struct Core {
   bool trusts(const asio::ip::address& address) const;
 };
 
+// Who we are to the other end of a flow, as ADDRESS:PORT for Via, Contact and Service-Route: where we listen at our end
+// of it, else where we listen in its address family.
+std::string sent_by(const Core& core, const sip::Flow& flow);
+
 // Whole seconds, rounded up; what SIP headers carry.
 inline uint32_t seconds_of(Duration duration) {
   auto whole = std::chrono::ceil<std::chrono::seconds>(duration).count();

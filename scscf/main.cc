@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "absl/strings/str_format.h"
 #include "common/control/control_server.h"
 #include "common/control/daemon.h"
 #include "common/control/report.h"
@@ -87,9 +88,11 @@ DiameterOptions diameter_options(const v1::Cx& cx) {
   DiameterOptions options;
   options.identity = cx.origin_host();
   options.realm = cx.origin_realm().empty() ? realm_of(cx.origin_host()) : cx.origin_realm();
+  options.identity_setting = "cx.origin_host";
   for (const v1::HssPeer& peer : cx.peers()) {
     sip::Endpoint at = *endpoint_from(peer.address());
-    options.peers.push_back({peer.host(), at.address.to_string(), at.port});
+    std::string setting = absl::StrFormat("cx.peers[%d].host", options.peers.size());
+    options.peers.push_back({peer.host(), at.address.to_string(), at.port, std::move(setting)});
   }
   options.watchdog = std::chrono::duration_cast<std::chrono::seconds>(duration(cx.watchdog()));
   options.reconnect = std::chrono::duration_cast<std::chrono::seconds>(duration(cx.reconnect()));

@@ -165,6 +165,7 @@ absl::StatusOr<v1::ListHssPeersReply> ScscfOperator::list_hss_peers(const v1::Li
     out->set_host(peer.host);
     out->set_address(peer.address);
     out->set_state(peer.state);
+    out->set_why(peer.why);
     out->set_circuit_open(peer.circuit_open);
     out->set_sent(peer.sent);
     out->set_answered(peer.answered);

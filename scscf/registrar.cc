@@ -41,6 +41,12 @@ const Identity* Registration::default_impu() const {
   return nullptr;
 }
 
+void User::enter(UserState next, WallTime at, std::string because) {
+  state = next;
+  since = at;
+  why = std::move(because);
+}
+
 Registration* User::registration_of(std::string_view canonical_impu) {
   for (Registration& registration : registrations) {
     if (registration.find(canonical_impu)) return &registration;

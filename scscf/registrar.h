@@ -91,6 +91,7 @@ struct User {
   TimePoint touched;
   Alarm alarm;  // see procedures/deadlines.h
 
+  void enter(UserState next, WallTime at, std::string because);
   Registration* registration_of(std::string_view canonical_impu);
   bool registered() const { return !registrations.empty(); }
 };

@@ -1,5 +1,7 @@
 #include "hss-client/freediameter/core.h"
 
+#include <ifaddrs.h>
+#include <net/if.h>
 #include <netdb.h>
 #include <sys/mman.h>
 
@@ -32,7 +34,10 @@ class SignalsBlocked {
 
 void log_line(int level, const char* format, va_list arguments) {
   // Its notices are about each step of each connection: for those who debug. Ours say what matters.
-  if (level < FD_LOG_NOTICE) return;
+  if (level < FD_LOG_NOTICE) {
+    remember_connect_error(format, arguments);
+    return;
+  }
   if (level < FD_LOG_ERROR && !spdlog::should_log(spdlog::level::debug)) return;
   char line[1024];
   int length = vsnprintf(line, sizeof line, format, arguments);
@@ -40,6 +45,10 @@ void log_line(int level, const char* format, va_list arguments) {
   std::string text =
       log::printable(std::string_view(line, std::min(static_cast<size_t>(length), sizeof line - 1)), 1000);
   DiameterCore::State* core = the_core.load();
+  // Of an answer to our Capabilities-Exchange-Request, at each attempt. peer_events.cc says what is wrong with it,
+  // once.
+  const bool told =
+      text.find("(save_remote_CE_info(") != std::string::npos || text.find("(fd_p_ce_msgrcv(") != std::string::npos;
   // It calls its end fatal, wanted or not. So it calls what its authors left for later ("TODO: Improve..." when a peer
   // sends an AVP too often), and lives on.
   bool its_end = level >= FD_LOG_FATAL && text.find("Initiating freeDiameter shutdown") != std::string::npos;
@@ -48,7 +57,7 @@ void log_line(int level, const char* format, va_list arguments) {
   } else if (its_end) {
     if (core != nullptr) core->dying = true;
     LW_LOG(error, "freeDiameter: %s", text);
-  } else if (level >= FD_LOG_ERROR) {
+  } else if (level >= FD_LOG_ERROR && !told) {
     LW_LOG(warn, "freeDiameter: %s", text);
   } else {
     LW_LOG(debug, "freeDiameter: %s", text);
@@ -80,15 +89,59 @@ absl::Status parse_config(const std::string& text) {
   return error == 0 ? absl::OkStatus() : refused("its configuration", error);
 }
 
-// The setting ListenOn drops loopback addresses, and with no address left freeDiameter listens on all of them.
-absl::Status listen_on(const std::string& address) {
+// Numeric; loopback is taken too.
+absl::Status add_endpoint(const std::string& address) {
   addrinfo hints{}, *found = nullptr;
   hints.ai_flags = AI_NUMERICHOST;
-  if (getaddrinfo(address.c_str(), nullptr, &hints, &found) != 0) return refused("its listen address", EINVAL);
+  if (getaddrinfo(address.c_str(), nullptr, &hints, &found) != 0) return refused("its address", EINVAL);
   int error =
       fd_ep_add_merge(&fd_g_config->cnf_endpoints, found->ai_addr, found->ai_addrlen, EP_FL_CONF | EP_ACCEPTALL);
   freeaddrinfo(found);
-  return error == 0 ? absl::OkStatus() : refused("its listen address", error);
+  return error == 0 ? absl::OkStatus() : refused("its address", error);
+}
+
+// The address this host would send from; empty without a way there.
+std::string source_toward(const std::string& address) {
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_DGRAM;
+  if (getaddrinfo(address.c_str(), "3868", &hints, &found) != 0) return {};
+  sockaddr_storage ours{};
+  socklen_t size = sizeof ours;
+  auto* source = reinterpret_cast<sockaddr*>(&ours);
+  char text[NI_MAXHOST] = {};
+  int fd = socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  bool known = fd >= 0 && connect(fd, found->ai_addr, found->ai_addrlen) == 0 && getsockname(fd, source, &size) == 0 &&
+               getnameinfo(source, size, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0;
+  if (fd >= 0) close(fd);
+  freeaddrinfo(found);
+  return known ? text : std::string();
+}
+
+// A client listens nowhere, but must announce an address (Host-IP-Address). freeDiameter takes those of the interfaces
+// but loopback, and does not start when there is none: on a machine without a network, or with its addresses on lo.
+// Then what we reach our peers from is announced.
+absl::Status announce(const DiameterOptions& options) {
+  ifaddrs* interfaces = nullptr;
+  if (getifaddrs(&interfaces) != 0) return refused("reading this host's addresses", errno);
+  for (const ifaddrs* at = interfaces; at != nullptr; at = at->ifa_next) {
+    const int family = at->ifa_addr == nullptr ? AF_UNSPEC : at->ifa_addr->sa_family;
+    const bool wanted = family == AF_INET || (family == AF_INET6 && !fd_g_config->cnf_flags.no_ip6);
+    if (!wanted || (at->ifa_flags & IFF_LOOPBACK)) continue;
+    const socklen_t size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+    fd_ep_add_merge(&fd_g_config->cnf_endpoints, at->ifa_addr, size, EP_FL_LL);
+  }
+  freeifaddrs(interfaces);
+  if (!FD_IS_LIST_EMPTY(&fd_g_config->cnf_endpoints)) return absl::OkStatus();
+  for (const DiameterOptions::Peer& peer : options.peers) {
+    const std::string source = source_toward(peer.address);
+    if (source.empty()) continue;
+    if (absl::Status added = add_endpoint(source); !added.ok()) return added;
+  }
+  if (!FD_IS_LIST_EMPTY(&fd_g_config->cnf_endpoints)) return absl::OkStatus();
+  LW_LOG(warn, "this host has no address but loopback's and no way to %s: 127.0.0.1 is announced over Diameter",
+         options.peers.front().address_text());
+  return add_endpoint("127.0.0.1");
 }
 
 // Breaks the connections: a peer that is frozen would hold the end up for 15 s.
@@ -107,6 +160,11 @@ void cut_connections() {
 constexpr auto tick = std::chrono::milliseconds(100);
 
 }  // namespace
+
+std::string DiameterOptions::Peer::address_text() const {
+  const bool ipv6 = address.find(':') != std::string::npos;
+  return absl::StrFormat("%s%s%s:%d/tcp", ipv6 ? "[" : "", address, ipv6 ? "]" : "", port);
+}
 
 DiameterCore::State* the_state() {
   return the_core.load();
@@ -133,9 +191,9 @@ absl::StatusOr<std::unique_ptr<DiameterCore>> DiameterCore::create(const Diamete
   fd_log_handler_register(log_line);
   if (int error = fd_core_initialize(); error != 0) return refused("its start", error);
   if (absl::Status status = parse_config(*config); !status.ok()) return status;
-  if (!options.listen_address.empty()) {
-    if (absl::Status status = listen_on(options.listen_address); !status.ok()) return status;
-  }
+  // Not by its setting ListenOn: that drops loopback addresses, and with none left freeDiameter listens on all.
+  absl::Status addressed = options.listen_address.empty() ? announce(options) : add_endpoint(options.listen_address);
+  if (!addressed.ok()) return addressed;
   if (absl::Status status = state->initialize(applications); !status.ok()) return status;
   return std::unique_ptr<DiameterCore>(new DiameterCore(std::move(state)));
 }
@@ -144,6 +202,7 @@ absl::Status DiameterCore::State::initialize(const std::vector<DiameterApplicati
   for (const DiameterApplication& application : applications) {
     if (absl::Status status = dictionary.define(application); !status.ok()) return status;
     is_group[application.id] = application.is_group;
+    application_names[application.id] = application.name;
     for (const DiameterApplication::Command& command : application.commands) {
       commands.push_back(command.code);
       disp_when when{};
@@ -168,6 +227,20 @@ absl::Status DiameterCore::State::initialize(const std::vector<DiameterApplicati
 absl::Status DiameterCore::start() {
   State& s = *state_;
   SignalsBlocked blocked;
+  // Before the start: an attempt may fail at once, and is told by the peer.
+  std::vector<State::Peer> peers;
+  for (const DiameterOptions::Peer& peer : s.options.peers) {
+    State::Peer entry;
+    entry.options = peer;
+    entry.shown.host = peer.host;
+    entry.shown.state = "connecting";
+    fd_peer_getbyid(const_cast<char*>(peer.host.data()), peer.host.size(), 1, &entry.hdr);
+    peers.push_back(std::move(entry));
+  }
+  {
+    std::lock_guard lock(s.mutex);
+    s.peers = std::move(peers);
+  }
   // A peer's thread that runs only after fd_core_start() waits up to 4 s before it connects.
   std::this_thread::sleep_for(std::chrono::milliseconds(20));
   if (int error = fd_core_start(); error != 0) {
@@ -181,18 +254,6 @@ absl::Status DiameterCore::start() {
   // With no session at all its expiry thread waits on freed memory.
   std::string name = s.options.identity + ";dummy";
   fd_sess_new(&s.dummy, nullptr, 0, reinterpret_cast<uint8_t*>(name.data()), name.size());
-  std::vector<State::Peer> peers;
-  for (const DiameterOptions::Peer& peer : s.options.peers) {
-    State::Peer entry;
-    entry.shown.host = peer.host;
-    entry.shown.state = "connecting";
-    fd_peer_getbyid(const_cast<char*>(peer.host.data()), peer.host.size(), 1, &entry.hdr);
-    peers.push_back(std::move(entry));
-  }
-  {
-    std::lock_guard lock(s.mutex);
-    s.peers = std::move(peers);
-  }
   s.refresh_peers();
   // The threads keep the state alive: one that cannot be ended in time must not touch freed memory.
   s.watcher = std::thread([state = state_] { state->run_watcher(); });

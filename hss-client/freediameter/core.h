@@ -34,9 +34,12 @@ struct DiameterOptions {
     std::string host;     // its Diameter identity: the Origin-Host it sends
     std::string address;  // numeric
     uint16_t port = 3868;
+    std::string host_setting = "its host";  // where the operator configured `host`, to name it to him
+    std::string address_text() const;       // "10.0.0.5:3868/tcp", "[2001:db8::5]:3868/tcp"
   };
-  std::string identity, realm;  // ours
-  std::vector<Peer> peers;      // we connect to these
+  std::string identity, realm;                    // ours
+  std::string identity_setting = "our identity";  // as host_setting
+  std::vector<Peer> peers;                        // we connect to these
   // Where we listen; none: a client only. Port 0 is not possible: freeDiameter takes it for "do not listen".
   std::string listen_address;
   uint16_t listen_port = 0;
@@ -87,7 +90,8 @@ class DiameterCore {
   };
   struct PeerState {
     std::string host;
-    std::string state;  // "open", "connecting", "suspect", "closed"
+    std::string state;  // "open", "connecting", "suspect", "closed", "unusable" (offers no application of ours)
+    std::string why;    // in plain words, why it is not open: what became of the last attempt
     bool open = false;
     bool relay = false;  // it said so: Destination-Host is not its own identity then
   };

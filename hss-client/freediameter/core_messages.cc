@@ -1,6 +1,4 @@
 // Messages through the core: the sender thread's work, and what freeDiameter's threads call.
-#include <netinet/tcp.h>
-
 #include <cinttypes>
 #include <cstdlib>
 #include <utility>
@@ -11,16 +9,6 @@
 
 namespace lapwing {
 namespace {
-
-// A thread that freeDiameter cancels inside our code would unwind through destructors and end the program.
-class NotCancelled {
- public:
-  NotCancelled() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
-  ~NotCancelled() { pthread_setcancelstate(before_, nullptr); }
-
- private:
-  int before_ = 0;
-};
 
 void* data_of(uint64_t id) {
   return reinterpret_cast<void*>(id);
@@ -35,41 +23,10 @@ timespec real_time_after(Duration delay) {
   return {seconds.count(), std::chrono::duration_cast<std::chrono::nanoseconds>(wall - seconds).count()};
 }
 
-std::string name_of(peer_hdr* peer) {
-  return peer ? std::string(peer->info.pi_diamid, peer->info.pi_diamidlen) : std::string("an unknown peer");
-}
-
-const char* state_text(int state) {
-  switch (state) {
-    case STATE_OPEN:
-    case STATE_OPEN_NEW:
-      return "open";
-    case STATE_SUSPECT:
-    case STATE_REOPEN:
-      return "suspect";
-    case STATE_NEW:
-    case STATE_WAITCNXACK:
-    case STATE_WAITCNXACK_ELEC:
-    case STATE_WAITCEA:
-    case STATE_OPEN_HANDSHAKE:
-      return "connecting";
-    default:
-      return "closed";
-  }
-}
-
 // freeDiameter keeps what has not been answered a little longer than our deadline, so that ours decides.
 constexpr auto grace = std::chrono::milliseconds(500);
 
 }  // namespace
-
-int connection_socket(peer_hdr* peer) {
-  // It tells the socket's number in a text only: "TCP,soc#12".
-  char text[128];
-  if (fd_peer_cnx_proto_info(peer, text, sizeof text) != 0) return -1;
-  const char* number = strstr(text, "soc#");
-  return number ? atoi(number + 4) : -1;
-}
 
 using State = DiameterCore::State;
 
@@ -124,18 +81,6 @@ void State::expire(TimePoint now) {
   }
   for (Pending& waiting : expired) {
     waiting.on_reply(Reply{Reply::Kind::expired, {}, absl::StrFormat("no answer from %s", waiting.peer)});
-  }
-}
-
-void State::refresh_peers() {
-  for (Peer& peer : peers) {  // the vector itself does not change after start()
-    if (peer.hdr == nullptr) continue;
-    int state = fd_peer_get_state(peer.hdr);
-    bool relay = peer.hdr->info.runtime.pir_relay != 0;
-    std::lock_guard lock(mutex);
-    peer.shown.state = state_text(state);
-    peer.shown.open = state == STATE_OPEN;
-    peer.shown.relay = relay;
   }
 }
 
@@ -319,8 +264,9 @@ void State::on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other
   switch (type) {
     case HOOK_DATA_RECEIVED: {
       NotCancelled guard;
-      if (!core->options.guarded) break;
       auto* received = static_cast<fd_cnx_rcvdata*>(other);
+      core->base_message_received({received->buffer, received->length});
+      if (!core->options.guarded) break;
       if (core->take_answer({received->buffer, received->length})) break;
       std::string fault = make_safe({received->buffer, received->length}, core->rules, core->commands);
       if (!fault.empty()) LW_LOG(warn, "a malformed answer came: %s", fault);
@@ -329,6 +275,7 @@ void State::on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other
     case HOOK_MESSAGE_SENT: {
       NotCancelled guard;
       core->message_sent(message);
+      core->cer_sent(peer, message);
       break;
     }
     case HOOK_MESSAGE_DROPPED: {
@@ -350,6 +297,7 @@ void State::on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other
       NotCancelled guard;
       // Without a message the text is a buffer of bytes instead.
       const char* why = message ? static_cast<const char*>(other) : "no Diameter message";
+      if (core->cea_not_parsed(message, why ? why : "")) break;
       LW_LOG(warn, "what %s sent cannot be parsed: %s", name_of(peer), log::printable(why ? why : ""));
       // Before Routing-IN passed the first message on, no other thread has any to parse that is routed.
       pthread_t routing = core->routing_in;
@@ -431,37 +379,6 @@ void State::message_dropped(msg* message, const char* why) {
   fd_msg_anscb_reset(request, 1, 1);
   std::string text = log::printable(why ? why : "dropped by freeDiameter");
   reply(id_of(own), Reply{Reply::Kind::malformed, {}, std::move(text)});
-}
-
-void State::peer_connected(peer_hdr* peer) {
-  // freeDiameter leaves Nagle's algorithm on: a small burst would wait 40 ms for an acknowledgement.
-  int socket = peer ? connection_socket(peer) : -1;
-  int on = 1;
-  if (socket < 0 || setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) {
-    LW_LOG(warn, "no TCP_NODELAY toward %s: answers may take 40 ms longer", name_of(peer));
-  }
-  LW_LOG(info, "Diameter peer %s connected", name_of(peer));
-}
-
-void State::peer_failed(peer_hdr* peer, const char* why) {
-  std::string text = log::printable(why ? why : "");
-  // Once when it goes, and not at each try to connect again.
-  std::string name = name_of(peer);
-  bool was_open = false;
-  {
-    std::lock_guard lock(mutex);
-    for (Peer& known : peers) {
-      if (known.hdr != peer || peer == nullptr) continue;
-      was_open = known.shown.open;
-      known.shown.open = false;
-      known.shown.state = "closed";
-    }
-  }
-  if (was_open || peer == nullptr) {
-    LW_LOG(warn, "Diameter peer %s: connection lost: %s", name, text);
-  } else {
-    LW_LOG(debug, "Diameter peer %s: not connected: %s", name, text);
-  }
 }
 
 }  // namespace lapwing

@@ -35,14 +35,19 @@ struct DiameterCore::State {
   };
   struct Peer {
     peer_hdr* hdr = nullptr;  // lives until freeDiameter ends
+    DiameterOptions::Peer options;
     PeerState shown;
+    uint32_t cer = 0;       // End-to-End Identifier of our last Capabilities-Exchange-Request
+    std::string refusal;    // what in the answer to it speaks against the connection
+    bool unusable = false;  // connected, and offers no application of ours
   };
 
   DiameterOptions options;
   FrameworkDictionary dictionary;
   AvpRules rules = [this](uint32_t code, uint32_t vendor) { return dictionary.rule(code, vendor); };
-  std::vector<uint32_t> commands;                  // of the applications; not changed after create()
-  std::map<uint32_t, diameter::IsGroup> is_group;  // by application; likewise
+  std::vector<uint32_t> commands;                     // of the applications; not changed after create()
+  std::map<uint32_t, diameter::IsGroup> is_group;     // by application; likewise
+  std::map<uint32_t, std::string> application_names;  // likewise
   std::function<void()> on_death;
   absl::flat_hash_map<uint32_t, std::function<void(Incoming)>> handlers;  // not changed after start()
   std::mutex handlers_mutex;  // held while one runs, so that stop() can wait for it
@@ -56,7 +61,7 @@ struct DiameterCore::State {
   absl::flat_hash_map<uint64_t, Pending> pending;
   absl::flat_hash_map<uint32_t, uint64_t> by_end_to_end;  // the newest of pending
   absl::flat_hash_map<uint64_t, msg*> held;
-  std::vector<Peer> peers;
+  std::vector<Peer> peers;  // the vector itself does not change after start()
   uint64_t last_id = 0;
   uint64_t late = 0;
   bool stopping = false;  // we end it
@@ -85,7 +90,6 @@ struct DiameterCore::State {
   void fail_all(std::string_view why);
   void transmit(SendRequest job);
   void transmit(SendAnswer job);
-  void refresh_peers();
   void expire(TimePoint now);
 
   // freeDiameter calls these.
@@ -99,14 +103,35 @@ struct DiameterCore::State {
   void message_dropped(msg* message, const char* why);
   void refused_by_routing(msg* request, const char* why, bool elsewhere);
   void answer_with(msg* request, uint32_t result, std::string_view why);
+  // peer_events.cc
+  Peer* find_peer(const peer_hdr* peer);  // with the mutex; null when it is not one of options.peers
+  void refresh_peers();
+  void cer_sent(peer_hdr* peer, msg* message);
+  void base_message_received(std::span<const uint8_t> bytes);
+  bool cea_not_parsed(msg* message, std::string_view why);  // false: it is no answer of a peer of ours
+  void disconnect_received(const diameter::Message& request);
   void peer_connected(peer_hdr* peer);
   void peer_failed(peer_hdr* peer, const char* why);
+  void set_why(const peer_hdr* peer, std::string why);
 };
 
 // The core of this process, or null: freeDiameter's log handler, peer check and answer callbacks carry no pointer.
 DiameterCore::State* the_state();
 // The socket of a peer's connection; -1 when it has none.
 int connection_socket(peer_hdr* peer);
+std::string name_of(peer_hdr* peer);
+// Keeps what freeDiameter's log says of a failed TCP connection, for the hook that comes next on this thread and does
+// not say it. Takes every line below a notice.
+void remember_connect_error(const char* format, va_list arguments);
+// A thread that freeDiameter cancels inside our code would unwind through destructors and end the program.
+class NotCancelled {
+ public:
+  NotCancelled() { pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before_); }
+  ~NotCancelled() { pthread_setcancelstate(before_, nullptr); }
+
+ private:
+  int before_ = 0;
+};
 // freeDiameter's text configuration, or what is wrong with the options.
 absl::StatusOr<std::string> framework_config(const DiameterOptions& options);
 

@@ -15,11 +15,7 @@ using Reply = DiameterCore::Reply;
 
 std::vector<std::pair<std::string, std::string>> hosts_of(const DiameterOptions& options) {
   std::vector<std::pair<std::string, std::string>> hosts;
-  for (const DiameterOptions::Peer& peer : options.peers) {
-    bool ipv6 = peer.address.find(':') != std::string::npos;
-    std::string address = ipv6 ? "[" + peer.address + "]" : peer.address;
-    hosts.emplace_back(peer.host, absl::StrFormat("%s:%d/tcp", address, peer.port));
-  }
+  for (const DiameterOptions::Peer& peer : options.peers) hosts.emplace_back(peer.host, peer.address_text());
   return hosts;
 }
 
@@ -30,7 +26,9 @@ CxClient::CxClient(DiameterCore& core, CxClientOptions options)
 
 std::vector<HssPeers::Connection> CxClient::connections() const {
   std::vector<HssPeers::Connection> out;
-  for (DiameterCore::PeerState& peer : core_.peers()) out.push_back({std::move(peer.state), peer.open, peer.relay});
+  for (DiameterCore::PeerState& peer : core_.peers()) {
+    out.push_back({std::move(peer.state), peer.open, peer.relay, std::move(peer.why)});
+  }
   return out;
 }
 

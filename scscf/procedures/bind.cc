@@ -93,8 +93,8 @@ std::string path_text(const std::vector<std::string>& path) {
 }
 
 // The authority of our own URI for Service-Route and Contact: a numeric address, so that no DNS is needed.
-std::string own_route(const Settings& settings, std::string_view user) {
-  return absl::StrFormat("<sip:%s@%s;lr>", user, settings.listen.front().text());
+std::string own_route(const RegisterRequest& request, std::string_view user) {
+  return absl::StrFormat("<sip:%s@%s;lr>", user, request.came_to);
 }
 
 Duration longest_left(Core& core, const Registration& registration) {
@@ -112,7 +112,7 @@ Outcome registered_response(Core& core, const RegisterRequest& request, const Re
     uint32_t left = seconds_of(binding.expires - core.clock.now());
     ok.headers.emplace_back(HeaderId::contact, absl::StrFormat("<%s>%s;expires=%d", binding.uri, binding.params, left));
   }
-  ok.headers.emplace_back(HeaderId::service_route, own_route(core.settings, "orig"));
+  ok.headers.emplace_back(HeaderId::service_route, own_route(request, "orig"));
   std::string associated;
   for (const Identity& identity : registration.set) {
     if (!identity.barred) associated += (associated.empty() ? "<" : ", <") + identity.uri + ">";
@@ -182,9 +182,7 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
     registration->hss_host = saa.routing.origin_host;
     if (authenticated) registration->authenticated = core.clock.now();
     put_contacts(core, *request, *registration, authenticated, replaced);
-    if (user.state != UserState::registered) user.since = core.clock.wall();
-    user.state = UserState::registered;
-    user.why.clear();
+    if (user.state != UserState::registered) user.enter(UserState::registered, core.clock.wall(), "");
     after = canonicals(user.registrations);
     now = *registration;
   });

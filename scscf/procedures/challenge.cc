@@ -103,9 +103,7 @@ Task<Outcome> challenge(Core& core, Site& site, SharedRegisterRequest request,
     user.last_user_agent = request->user_agent;
     user.last_path = request->path.empty() ? "" : request->path.front();
     if (user.registered()) return;
-    user.state = UserState::challenged;
-    user.since = core.clock.wall();
-    user.why = "waiting for the handset's answer to the 401";
+    user.enter(UserState::challenged, core.clock.wall(), "waiting for the handset's answer to the 401");
   });
   if (!remembered) co_return Outcome{.code = 503, .why = "as many users as this S-CSCF can remember"};
   watch_deadlines(core, site, request->impi);
@@ -121,12 +119,10 @@ Task<void> challenge_unanswered(Core& core, Site& site, std::string impi) {
     gone = std::move(user.challenge);
     user.challenge.reset();
     if (user.registered()) return;
-    user.state = UserState::challenge_unanswered;
-    user.since = core.clock.wall();
-    user.why =
+    user.enter(
+        UserState::challenge_unanswered, core.clock.wall(),
         "the 401 was sent and no answer came: most likely the SIM's K or OPc differs from the HSS's (OP given for "
-        "OPc?), "
-        "else the handset could not use the security associations, or the 401 did not reach it";
+        "OPc?), else the handset could not use the security associations, or the 401 did not reach it");
   });
   if (!gone) co_return;
   core.report("register.unanswered", impi, gone->impu_uri, "no answer to the challenge came in time");

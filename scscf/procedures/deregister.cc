@@ -31,9 +31,7 @@ std::vector<Ended> take_empty(Core& core, const std::string& impi, UserState sta
     after = canonicals(user.registrations);
     if (!user.registered() && !user.challenge) user.alarm.cancel();
     if (user.registered() || ended.empty()) return;
-    user.state = state;
-    user.why = why;
-    user.since = core.clock.wall();
+    user.enter(state, core.clock.wall(), why);
     user.touched = core.clock.now();
   });
   core.registrar.reindex(impi, before, after);

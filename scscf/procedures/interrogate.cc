@@ -101,8 +101,7 @@ Task<bool> forward(Core& core, Site& site, std::shared_ptr<sip::ServerTransactio
   request.timers = core.settings.timers;
   sip::Edits edits;
   edits.request_uri(to.name);
-  edits.prepend(HeaderId::via,
-                sip::TransactionLayer::via(to.flow.protocol, core.settings.listen.front().text(), request.branch));
+  edits.prepend(HeaderId::via, sip::TransactionLayer::via(to.flow.protocol, sent_by(core, to.flow), request.branch));
   const sip::Message& message = transaction->request();
   edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(message) - 1));
   request.wire = edits.write(message);
@@ -137,7 +136,7 @@ const OtherServer* find_server(const Core& core, std::string_view name) {
 }
 
 Task<void> interrogate_register(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
-  auto read = read_register(transaction->request(), core.settings);
+  auto read = read_register(transaction->request(), core.settings, sent_by(core, transaction->flow()));
   if (auto* refused = std::get_if<Outcome>(&read)) co_return reply(*transaction, *refused);
   SharedRegisterRequest request = std::get<SharedRegisterRequest>(read);
   auto type =
@@ -155,9 +154,7 @@ Task<void> interrogate_register(Core& core, Site& site, std::shared_ptr<sip::Ser
         user.last_contact = request->contact_text();
         user.last_user_agent = request->user_agent;
         if (user.registered()) return;
-        user.state = UserState::rejected;
-        user.since = core.clock.wall();
-        user.why = refused->why;
+        user.enter(UserState::rejected, core.clock.wall(), refused->why);
       });
       co_return reply(*transaction, *refused);
     }

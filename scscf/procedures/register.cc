@@ -42,9 +42,7 @@ void forget_challenge(Core& core, const RegisterRequest& request) {
 void remember_rejection(Core& core, const RegisterRequest& request, const std::string& why) {
   core.registrar.with_existing(request.impi, [&](User& user) {
     if (user.registered()) return;
-    user.state = UserState::rejected;
-    user.since = core.clock.wall();
-    user.why = why;
+    user.enter(UserState::rejected, core.clock.wall(), why);
   });
 }
 

@@ -94,7 +94,8 @@ bool same_binding(const Binding& binding, const RequestedContact& contact) {
   return sip::uris_equal(binding.uri, contact.uri);
 }
 
-std::variant<SharedRegisterRequest, Outcome> read_register(const sip::Message& message, const Settings& settings) {
+std::variant<SharedRegisterRequest, Outcome> read_register(const sip::Message& message, const Settings& settings,
+                                                           std::string came_to) {
   RegisterRequest out;
   auto to = sip::NameAddr::parse(message.header(HeaderId::to));
   auto from = sip::NameAddr::parse(message.header(HeaderId::from));
@@ -140,6 +141,7 @@ std::variant<SharedRegisterRequest, Outcome> read_register(const sip::Message& m
     out.orig_ioi = params.unquoted("orig-ioi");
   }
   out.body = std::string(message.body());
+  out.came_to = std::move(came_to);
   return std::make_shared<const RegisterRequest>(std::move(out));
 }
 

@@ -41,6 +41,7 @@ struct RegisterRequest {
   std::vector<std::string> path;
   std::string user_agent, access, visited_network, icid, orig_ioi;
   std::string body;
+  std::string came_to;  // who we are to the one that sent it: see sent_by()
 
   // Every contact leaves.
   bool deregisters() const;
@@ -55,6 +56,7 @@ using SharedRegisterRequest = std::shared_ptr<const RegisterRequest>;
 bool same_binding(const Binding& binding, const RequestedContact& contact);
 
 // An Outcome with 400, 403 or 423 when the registrar cannot take it.
-std::variant<SharedRegisterRequest, Outcome> read_register(const sip::Message& message, const Settings& settings);
+std::variant<SharedRegisterRequest, Outcome> read_register(const sip::Message& message, const Settings& settings,
+                                                           std::string came_to);
 
 }  // namespace lapwing::scscf

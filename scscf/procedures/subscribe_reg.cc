@@ -196,7 +196,7 @@ Task<void> subscribe_reg(Core& core, Site& site, std::shared_ptr<sip::ServerTran
   subscription->remote = sip::unfold(request.header(HeaderId::from));
   subscription->watcher = watcher;
   subscription->watched = watched->canonical;
-  subscription->contact = absl::StrFormat("<sip:reg@%s>", core.settings.listen.front().text());
+  subscription->contact = absl::StrFormat("<sip:reg@%s>", sent_by(core, transaction->flow()));
   subscription->target = std::string(contact->uri.text);
   for (std::string_view hop : request.values(HeaderId::record_route)) subscription->route.push_back(sip::unfold(hop));
   subscription->flow = transaction->reply_flow();

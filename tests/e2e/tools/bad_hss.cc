@@ -16,12 +16,13 @@
 //   double (answers twice)  other-hop (wrong Hop-by-Hop)  crlf (in Server-Name)  other-application  many-avps  huge
 //   (over 64 KiB)  unknown-result  empty-data  deep (nested groups) fuzz (a few bytes changed; --code is the seed)
 // Modes for the connection
-//   cea-many-origin (64 Origin-Host)  cea-other-origin  cea-refuse (3010)  no-cea  no-dwa  cea-bad-vsai  cea-unknown-m
+//   cea-many-origin (64 Origin-Host)  cea-other-origin  cea-refuse (--cea-code)  no-cea  no-dwa  cea-bad-vsai
+//   cea-unknown-m  cea-refuse-short (with the AVPs of an error only)  cea-close (no CEA)  cea-no-cx
 // Pushes
 //   fuzz (a RTR with a few bytes changed)  rtr  rtr-empty-user  rtr-no-reason  rtr-unknown-m  rtr-nul-session  ppr
 //   rtr-no-user  rtr-short-reason  rtr-other-application  rtr-other-host  rtr-broken-avp (beyond the message)  mar
 //   rtr-broken-of-0 (and application 0)  rtr-empty-state  rtr-empty-binding (no AVP of Cx)  rtr-two-applications
-//   dwr-empty-state  rtr-proxy-info (a broken one)  rtr-proxy-info-local (and not routed)
+//   dwr-empty-state  dpr (busy)  rtr-proxy-info (a broken one)  rtr-proxy-info-local (and not routed)
 //   rtr-proxy-info-empty (with an empty unknown AVP)  rtr-bad-version  rtr-short-length (16)
 //   rtr-stub (4 bytes behind the header)
 #include <arpa/inet.h>
@@ -53,7 +54,7 @@ struct Options {
   std::string identity, realm, mode = "ok";
   uint16_t port = 0;
   int after = 0, delay = 0;
-  uint32_t code = 5012;
+  uint32_t code = 5012, cea_code = 3010;
 };
 
 struct Delayed {
@@ -178,9 +179,15 @@ void BadHss::base_answer(const Message& request) {
 void BadHss::cea(const Message& request) {
   if (const Avp* origin = diameter::find(request.avps, 264, 0)) client_ = origin->data;
   if (o_.mode == "no-cea") return;
+  if (o_.mode == "cea-close") return drop();
   std::string origin = o_.mode == "cea-other-origin" ? "someone.else" : o_.identity;
-  uint32_t result = o_.mode == "cea-refuse" ? 3010 : 2001;
+  uint32_t result = o_.mode.starts_with("cea-refuse") ? o_.cea_code : 2001;
   Avps avps = {diameter::unsigned32(268, 0, true, result), diameter::octets(264, 0, true, origin)};
+  if (o_.mode == "cea-refuse-short") {
+    avps.push_back(diameter::octets(296, 0, true, o_.realm));
+    avps.push_back(diameter::octets(281, 0, false, "go away"));
+    return send(cx::answer_message(request, std::move(avps)));
+  }
   if (o_.mode == "cea-unknown-m") avps.insert(avps.begin(), diameter::octets(9999, 0, true, "x"));
   if (o_.mode == "cea-many-origin") {
     for (int i = 0; i < 63; ++i) avps.push_back(diameter::octets(264, 0, true, origin));
@@ -189,7 +196,9 @@ void BadHss::cea(const Message& request) {
   avps.push_back(diameter::octets(257, 0, true, std::string("\0\1\x7f\0\0\1", 6)));
   avps.push_back(diameter::unsigned32(266, 0, true, 0));
   avps.push_back(diameter::octets(269, 0, false, "bad_hss"));
-  if (o_.mode == "cea-bad-vsai") {
+  if (o_.mode == "cea-no-cx") {
+    avps.push_back(diameter::unsigned32(258, 0, true, 4));  // Diameter credit control
+  } else if (o_.mode == "cea-bad-vsai") {
     avps.push_back(diameter::grouped(260, 0, true, {diameter::unsigned32(258, 0, true, cx::application_id)}));
   } else {
     avps.push_back(diameter::grouped(
@@ -393,6 +402,15 @@ void BadHss::push(const std::string& what) {
     message = {diameter::command_flag::request, 280, 0, 0, 0, {diameter::octets(264, 0, true, o_.identity)}};
     insert(diameter::octets(278, 0, true, ""));
   }
+  if (what == "dpr") {
+    message = {diameter::command_flag::request,
+               282,
+               0,
+               0,
+               0,
+               {diameter::octets(264, 0, true, o_.identity), diameter::octets(296, 0, true, o_.realm),
+                diameter::unsigned32(273, 0, true, 1)}};
+  }
   if (what == "mar") message.command = 303;
   if (what == "rtr-broken-of-0") message.application = 0;
   if (what == "rtr-other-application") message.application = 4711;
@@ -470,6 +488,7 @@ int main(int argc, char** argv) {
   app.add_option("--after", options.after);
   app.add_option("--delay", options.delay);
   app.add_option("--code", options.code);
+  app.add_option("--cea-code", options.cea_code);
   CLI11_PARSE(app, argc, argv);
   signal(SIGPIPE, SIG_IGN);
   return BadHss(options).run();

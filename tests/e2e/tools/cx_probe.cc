@@ -216,6 +216,7 @@ void show_peers(const CxClient& hss) {
     say(absl::StrFormat("peer %s %s %s circuit=%s sent=%d answered=%d timeouts=%d errors=%d malformed=%d mean=%.2f",
                         p.host, p.address, p.state, p.circuit_open ? "open" : "closed", p.sent, p.answered, p.timeouts,
                         p.errors, p.malformed, p.mean_answer_ms));
+    if (!p.why.empty()) say(absl::StrFormat("why %s %s", p.host, p.why));
   }
   say("peers end");
 }

@@ -22,13 +22,16 @@ std::vector<sip::Endpoint> endpoints_from(const std::string& text) {
   return endpoints;
 }
 
-std::vector<scscf::OtherServer> servers_from(const std::string& text, const sip::Endpoint& local) {
+std::vector<scscf::OtherServer> servers_from(const std::string& text, const std::vector<sip::Endpoint>& listen) {
   std::vector<scscf::OtherServer> servers;
   for (absl::string_view one : absl::StrSplit(text, ';')) {
     std::vector<std::string> words = absl::StrSplit(one, ' ', absl::SkipEmpty());
     scscf::OtherServer server;
     server.name = words.at(0);
-    server.flow = {sip::Protocol::udp, local, *endpoint_from(words.at(1)), 0};
+    server.flow.remote = *endpoint_from(words.at(1));
+    for (const sip::Endpoint& ours : listen) {
+      if (ours.address.is_v4() == server.flow.remote.address.is_v4()) server.flow.local = ours;
+    }
     if (words.size() > 2) {
       for (absl::string_view c : absl::StrSplit(words[2], ',')) {
         server.capabilities.push_back(static_cast<uint32_t>(std::stoul(std::string(c))));
@@ -76,7 +79,7 @@ scscf::Settings settings_from(const SettingsText& text) {
     else if (key == "serving")
       s.serving = value == "on";
     else if (key == "servers")
-      s.servers = servers_from(value, s.listen.front());
+      s.servers = servers_from(value, s.listen);
   }
   return s;
 }
