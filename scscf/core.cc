@@ -135,14 +135,6 @@ bool is_ours(const Core& core, const sip::Uri& uri) {
          !sip::equals_ignoring_case(uri.host, core.settings.home_domain);
 }
 
-std::string sent_by(const Core& core, const sip::Flow& flow) {
-  if (flow.local.port != 0) return flow.local.text();
-  for (const sip::Endpoint& ours : core.settings.listen) {
-    if (ours.address.is_v4() == flow.local.address.is_v4()) return ours.text();
-  }
-  return core.settings.listen.front().text();
-}
-
 sip::TransactionLayer::Options transaction_options(const Core& core) {
   sip::TransactionLayer::Options options;
   options.timers_for = [&core](const sip::Flow&) { return core.settings.timers; };

@@ -16,6 +16,7 @@
 #include "scscf/calls.h"
 #include "scscf/numbers.h"
 #include "scscf/registrar.h"
+#include "scscf/short_messages.h"
 #include "scscf/subscriptions.h"
 
 namespace lapwing::scscf {
@@ -24,6 +25,15 @@ struct OtherServer {
   std::string name;
   sip::Flow flow;
   std::vector<uint32_t> capabilities;
+};
+
+// The IP-SM-GW role.
+struct ShortMessageSettings {
+  bool enabled = false;
+  std::string uri;       // of the service centre, "tel:+15550000000"
+  sms::Address address;  // its number
+  Duration longest = std::chrono::hours(72);
+  uint32_t limit = 100'000, per_receiver = 100;
 };
 
 struct Settings {
@@ -50,6 +60,7 @@ struct Settings {
   Duration session_expires = std::chrono::minutes(30);     // asked for where a call has no session timer; zero: not
   Duration min_session_expires = std::chrono::seconds(90);
   Duration longest_call = std::chrono::hours(12);  // of calls without a session timer
+  ShortMessageSettings short_messages;
 };
 
 // One worker's view.
@@ -66,12 +77,18 @@ struct Core {
   Registrar registrar;
   Subscriptions subscriptions;
   Calls calls;
+  ShortMessages short_messages;
   std::function<void(Call&)> record_call;  // when one has ended; may be empty
   Turns turns;
   std::vector<Site> sites;  // by worker
 
   Core(Settings s, Hss& h, const Clock& c, control::Report r)
-      : settings(std::move(s)), hss(h), clock(c), report(std::move(r)), registrar(c) {}
+      : settings(std::move(s)),
+        hss(h),
+        clock(c),
+        report(std::move(r)),
+        registrar(c),
+        short_messages(settings.short_messages.limit, settings.short_messages.per_receiver) {}
   Site& site(uint32_t worker) { return sites[worker]; }
   bool trusts(const asio::ip::address& address) const;
 };
@@ -101,10 +118,6 @@ void reply(sip::ServerTransaction& transaction, const Outcome& outcome);
 
 // How the transactions of each worker behave.
 sip::TransactionLayer::Options transaction_options(const Core& core);
-
-// For the Via of what we send and our Record-Route: our end of the flow; where that has any port, where we listen in
-// its address family.
-std::string sent_by(const Core& core, const sip::Flow& flow);
 
 // Does the URI lead to us: our name, or one of our addresses?
 bool is_ours(const Core& core, const sip::Uri& uri);

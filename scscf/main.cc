@@ -18,6 +18,7 @@
 #include "scscf/core.h"
 #include "scscf/operator.h"
 #include "scscf/procedures/pushes.h"
+#include "scscf/procedures/short_message.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -69,6 +70,13 @@ Settings settings_from(const v1::ScscfConfig& config) {
   s.min_session_expires = duration(c.min_session_expires());
   s.longest_call = duration(c.longest());
   s.next_contact_after = duration(c.next_contact_after());
+  const v1::ShortMessages& m = config.short_messages();
+  s.short_messages = {.enabled = m.role() == "on",
+                      .uri = "tel:+" + m.number(),
+                      .address = *sms::Address::from_number("+" + m.number()),
+                      .longest = duration(m.longest()),
+                      .limit = m.limit(),
+                      .per_receiver = m.per_receiver()};
   for (const std::string& network : config.trusted()) s.trusted.push_back(*prefix_from(network));
   return s;
 }
@@ -141,7 +149,10 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   }
   if (absl::Status started = (*diameter)->start(); !started.ok()) return control::could_not_start(started);
   ScscfOperator oper(core, pool, stack);
-  pool.at(0).timers().every(std::chrono::minutes(1), [&core] { core.registrar.sweep(); });
+  pool.at(0).timers().every(std::chrono::minutes(1), [&core] {
+    core.registrar.sweep();
+    expire_short_messages(core, core.sites.front());
+  });
   pool.start();
   auto control = control::ControlServer::start(
       {.listen = config.control().listen(), .program = "scscf", .name = config.name(), .workers = count}, oper, events);

@@ -102,6 +102,7 @@ void ScscfOperator::gauges(v1::StatusReply& reply) {
   add_gauge(reply, "challenges", counts.challenges);
   add_gauge(reply, "subscriptions", core_.subscriptions.size());
   add_gauge(reply, "calls", core_.calls.size());
+  if (core_.settings.short_messages.enabled) add_gauge(reply, "short_messages", core_.short_messages.size());
   add_gauge(reply, "server_transactions", sum.server_transactions);
   add_gauge(reply, "client_transactions", sum.client_transactions);
   add_gauge(reply, "requests", sum.requests);

@@ -71,6 +71,29 @@ void ShortMessages::memory_available(const std::string& receiver) {
   if (found != mailboxes_.end()) found->second.memory_full = false;
 }
 
+std::vector<std::pair<std::string, ShortMessage>> ShortMessages::take_expired(TimePoint now) {
+  std::vector<std::pair<std::string, ShortMessage>> expired;
+  std::lock_guard lock(mutex_);
+  for (auto entry = mailboxes_.begin(); entry != mailboxes_.end();) {
+    auto& [receiver, mailbox] = *entry;
+    // The first of a busy one is under way.
+    for (size_t i = mailbox.busy ? 1 : 0; i < mailbox.waiting.size();) {
+      if (mailbox.waiting[i].expires > now) {
+        ++i;
+        continue;
+      }
+      expired.emplace_back(receiver, std::move(mailbox.waiting[i]));
+      mailbox.waiting.erase(mailbox.waiting.begin() + static_cast<std::ptrdiff_t>(i));
+      --count_;
+    }
+    bool over = mailbox.waiting.empty() && !mailbox.busy;
+    auto next = std::next(entry);
+    if (over) mailboxes_.erase(entry);
+    entry = next;
+  }
+  return expired;
+}
+
 size_t ShortMessages::size() {
   std::lock_guard lock(mutex_);
   return count_;

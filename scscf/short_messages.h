@@ -18,15 +18,15 @@
 namespace lapwing::scscf {
 
 struct ShortMessage {
-  std::string submit;   // TPDU
-  std::string deliver;  // of a status report, which is already what it will be; else empty
-  sms::Address originator;
-  WallTime sent;
-  TimePoint expires;
+  std::string submit = {};   // TPDU
+  std::string deliver = {};  // of a status report, which is already what it will be; else empty
+  sms::Address originator = {};
+  WallTime sent = {};
+  TimePoint expires = {};
   // For a status report; empty sender: none is wanted.
-  std::string sender;  // canonical identity
+  std::string sender = {};  // canonical identity
   uint8_t reference = 0;
-  sms::Address recipient;
+  sms::Address recipient = {};
 };
 
 class ShortMessages {
@@ -50,6 +50,8 @@ class ShortMessages {
   enum class End { all_sent, try_later, receiver_absent, memory_full };
   std::optional<Duration> end(const std::string& receiver, End how);
   void memory_available(const std::string& receiver);
+  // Takes what nobody came for in time; receiver and message.
+  std::vector<std::pair<std::string, ShortMessage>> take_expired(TimePoint now);
   size_t size();
   bool empty();
 

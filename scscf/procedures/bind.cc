@@ -7,6 +7,7 @@
 #include "scscf/procedures/challenge.h"
 #include "scscf/procedures/deadlines.h"
 #include "scscf/procedures/notify_reg.h"
+#include "scscf/procedures/short_message.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -191,7 +192,10 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
   core.report(known ? "register.refreshed" : "register.accepted", request->impi, request->impu_uri,
               absl::StrFormat("registered %s for %d s", request->contact_text(), seconds_of(longest_left(core, now))));
   Outcome ok = registered_response(core, *request, now);
-  ok.then = [&core, set = now.set, replaced] { notify_watchers(core, set, replaced); };
+  ok.then = [&core, &site, set = now.set, replaced] {
+    notify_watchers(core, set, replaced);
+    deliver_short_messages_to(core, site, set);
+  };
   co_return ok;
 }
 

@@ -8,8 +8,11 @@
 
 namespace lapwing::scscf {
 
-// Where the user is served, or the answer to give: 404 unknown to the HSS, 480 not registered, 504 no answer.
-using Location = std::variant<OtherServer, Outcome>;
+struct Location {
+  // Where the user is served, or the answer to give: 404 unknown to the HSS, 480 not registered, 504 no answer.
+  std::variant<OtherServer, Outcome> where;
+  std::string identity = {};  // the one that the HSS knows
+};
 
 // identities: what the request may mean, canonical, the likeliest first.
 Task<Location> locate(Core& core, Site& site, std::vector<std::string> identities);

@@ -3,6 +3,7 @@
 #include "absl/strings/str_format.h"
 #include "common/sip/headers.h"
 #include "scscf/procedures/served_user.h"
+#include "scscf/procedures/short_message.h"
 #include "scscf/procedures/terminate.h"
 
 namespace lapwing::scscf {
@@ -44,6 +45,9 @@ Task<void> originate(Core& core, Site& site, std::shared_ptr<sip::ServerTransact
   }
   if (caller->identity.barred) {
     co_return refuse(core, *passage, 403, "Caller Barred", absl::StrFormat("%s is barred", who->text));
+  }
+  if (is_short_message(core, passage->request())) {
+    co_return co_await take_short_message(core, site, std::move(*passage), std::move(*caller));
   }
   assert_alias(*passage, *caller);
   co_await terminate(core, site, std::move(*passage));

@@ -125,10 +125,10 @@ Task<void> terminate(Core& core, Site& site, Passage passage) {
     co_return co_await to_contacts(core, site, std::move(passage), std::move(*callee));
   }
   Location found = co_await locate(core, site, std::move(identities));
-  if (auto* nowhere = std::get_if<Outcome>(&found)) {
+  if (auto* nowhere = std::get_if<Outcome>(&found.where)) {
     co_return refuse(core, passage, nowhere->code, nowhere->reason, nowhere->why);
   }
-  const OtherServer& server = std::get<OtherServer>(found);
+  const OtherServer& server = std::get<OtherServer>(found.where);
   sip::Target target = branch_of(core, passage, server.flow, {absl::StrFormat("<%s;lr>", server.name)});
   co_await pass_on(core, site, std::move(passage), std::move(target));
 }
