@@ -2,9 +2,11 @@
 
     lab/esp-kernel -- /usr/bin/python3 lab/demo.py [--shell]
 """
+import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -98,6 +100,54 @@ def check_wire(packets, phone, core):
     check(f"  and tshark finds no malformed packet among {len(packets)}", not faulty, faulty[:3])
 
 
+def call(core, one, two):
+    step("Handset 1 calls handset 2, and the wires are captured")
+    paths = {name: core.network.folder / f"call-{name}.pcap" for name in ("access", "core")}
+    dumps = [core.pcscf.capture(name, path) for name, path in paths.items()]
+    began = time.monotonic()
+    one.tell(f"call:+{two.subscriber.msisdn}")
+    one.wait_for("ringing")
+    check(f"handset 2 rings {(time.monotonic() - began) * 1000:.0f} ms after handset 1 has dialled its number",
+          two.events("call_in"))
+    answered = one.wait_for("answered")
+    check(f"it answers: {answered['codec']}, preconditions met", answered["precondition"] == "yes", answered)
+    check("  10 RTP packets are heard at both ends", one.wait_for("media") and two.wait_for("media"))
+    show(core, "calls")
+    calls = core.imsctl("calls")["scscf"]["calls"]
+    check("imsctl calls shows the call, answered, with its media",
+          [c["state"] for c in calls] == ["answered"] and "AMR-WB" in calls[0]["media"], calls)
+    one.tell("hangup")
+    ends = [phone.wait_for("call_ended") for phone in (one, two)]
+    check("handset 1 hangs up, and both know it", [end["by"] for end in ends] == ["us", "them"], ends)
+    record = json.loads(wait_until((core.network.folder / "calls.jsonl").read_text, 5, "no call record was written"))
+    check(f"the call record says {record['seconds']} s, {record['reason']}", record["code"] == 200)
+    sas = core.sas()
+    for dump in dumps:
+        dump.stop()
+    packets = {name: read_capture(path, sas) for name, path in paths.items()}
+    phones = {one.address, two.address}
+    clear = [p for p in packets["access"] if p.protocol != 50 and {p.source, p.destination} & phones and p.sip]
+    check(f"of its {len(packets['access'])} packets on the access network none had SIP in clear", not clear, clear[:3])
+    story = sorted(messages(packets["access"]) + messages(packets["core"]), key=lambda message: message.time)
+    say("\n   The ladder of the call; double lines are ESP:\n")
+    say(ladder(story, {one.address: "handset 1", two.address: "handset 2", core.GM[0]: "P-CSCF",
+                       core.PCSCF[0]: "P-CSCF", core.SCSCF[0]: "S-CSCF"}))
+
+
+def short_message(core, one, two):
+    step("Handset 1 sends handset 2 a short message, while that one is away")
+    two.tell("deregister")
+    two.wait_for("deregistered")
+    one.tell(f"sms:+{two.subscriber.msisdn}:Hello from handset 1")
+    check("the service centre in the S-CSCF takes it", one.wait_for("sms_report")["result"] == "ack")
+    waiting = next(g["value"] for g in core.imsctl("status")["scscf"]["gauges"] if g["name"] == "short_messages")
+    check("  and keeps it", waiting == "1", waiting)
+    two.tell("register")
+    came = two.wait_for("sms")
+    check(f"handset 2 comes back, and gets it: \"{came['text']}\" from {came['originator']}",
+          came["text"] == "Hello from handset 1" and came["originator"] == f"+{one.subscriber.msisdn}")
+
+
 def demonstrate(core):
     start_core(core)
 
@@ -132,6 +182,9 @@ def demonstrate(core):
     check(f"8 security associations in all, and still the {policies} policies that the P-CSCF began with",
           len(core.sas()) == 8 and core.policies() == policies, core.policies())
 
+    call(core, one, two)
+    short_message(core, one, two)
+
     step("What an operator looks at")
     show(core, "registrations")
     show(core, "show", one.subscriber.imsi)
@@ -149,7 +202,7 @@ def end(core, one, two):
     keys = {key for sub in core.subscribers.values() for key in (sub.k, sub.opc)}
     keys |= {sa[kind][1][2:34] for sa in core.sas() for kind in ("auth", "enc")}  # IK and CK
     two.tell("deregister")
-    check("handset 2 ends its registration with 200 OK", two.wait_for("deregistered")["code"] == 200)
+    check("handset 2 ends its registration with 200 OK", two.wait_for("deregistered", 2)["code"] == 200)
     wait_until(lambda: len(core.sas()) == 4, GRACE + 5, lambda: f"still {len(core.sas())} security associations")
     check(f"  its security associations are gone {GRACE} s later, those of handset 1 remain",
           all(one.address in (sa["source"], sa["destination"]) for sa in core.sas()))
@@ -169,13 +222,26 @@ def end(core, one, two):
         check(f"{daemon.name} stops in {took:.1f} s", status == 0 and took < 2, f"status {status}, {took:.1f} s")
 
 
-def shell(core):
+def pass_on(pipe, phone):
+    """What the operator tells a handset in the shell."""
+    while True:
+        with open(pipe) as lines:  # until its writer closes it
+            for line in lines:
+                phone.tell(line.strip())
+
+
+def shell(core, *phones):
     folder = core.network.folder
+    for phone in phones:
+        pipe = folder / f"handset{phone.number}.in"
+        os.mkfifo(pipe)
+        threading.Thread(target=pass_on, args=(pipe, phone), daemon=True).start()
     rc = folder / "bashrc"
     rc.write_text(f"""
 [ -r ~/.bashrc ] && . ~/.bashrc
 PATH={BIN}:$PATH
 alias imsctl='imsctl --config {core.files["imsctl"]}'
+tell() {{ echo "${{*:2}}" > {folder}/"$1".in; }}
 on() {{ ip netns exec {core.network.name}-"$1" "${{@:2}}"; }}
 PS1='lab:\\w\\$ '
 cd {folder}
@@ -183,6 +249,9 @@ cat <<'END'
 
 Everything runs. Leave with: exit
   imsctl registrations | show 001010000000001 | sa | hss | watch    what the daemons say
+  tell handset1 call:+15550000002                                   a handset calls; it has also hangup, hold, resume,
+                                                                    sms:NUMBER:TEXT, message:NUMBER:TEXT, deregister
+  tail -f handset2.events                                           what a handset sees
   on pcscf ip -s xfrm state                                         a command on a host:
   on pcscf tcpdump -ni access                                       hss scscf pcscf pgw handset1 handset2
   ls                                                                configurations and logs
@@ -196,11 +265,13 @@ def main():
     try:
         with Network() as network:
             say(f"kernel {os.uname().release}, ESP in it")
-            core = Core(network, [Subscriber(1), Subscriber(2)], pcscf={"ipsec": {"grace": f"{GRACE}s"}})
+            core = Core(network, [Subscriber(1), Subscriber(2)], pcscf={"ipsec": {"grace": f"{GRACE}s"}},
+                        scscf={"calls": {"records": str(network.folder / "calls.jsonl")},
+                               "short_messages": {"role": "on"}})
             try:
                 phones = demonstrate(core)
                 if wants_shell:
-                    shell(core)
+                    shell(core, *phones)
                 else:
                     end(core, *phones)
             except LabError:

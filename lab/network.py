@@ -170,7 +170,7 @@ class Host:
     def capture(self, interface, path):
         """A tcpdump of the interface into the file; stop() writes what it still holds."""
         dump = self.start("/usr/bin/tcpdump", "-i", interface, "--immediate-mode", "-U", "-s", "0", "-B", "16384",
-                          "-Z", "root", "-w", path, name=f"tcpdump-{self.name}-{interface}")
+                          "-Z", "root", "-w", path, name=f"tcpdump-{self.name}-{Path(path).stem}")
         dump.wait_for_line("listening on")
         return dump
 
