@@ -42,6 +42,16 @@ void run_out(Handset& locked, WallTime now) {
 }
 
 // A set whose time is over.
+// The set's TCP connections: nothing passes on them any more, and a later set between the same ports must not find them.
+void reset_connections(Core& core, const ipsec::SaSet& set) {
+  for (auto [ours, theirs] : {std::pair(set.pc, set.us), std::pair(set.ps, set.uc)}) {
+    sip::Flow flow{sip::Protocol::tcp, {set.pcscf, ours.value}, {set.ue, theirs.value}, 0};
+    for (Site& site : core.sites) {
+      site.worker.post([&transactions = site.transactions, flow] { transactions.reset(flow); });
+    }
+  }
+}
+
 Task<void> end_set(Core& core, Site& site, std::shared_ptr<Handset> handset, uint64_t id) {
   std::optional<SaEntry> over;
   bool superseded = false;
@@ -286,6 +296,7 @@ void retire_set(Core& core, Site& site, const std::shared_ptr<Handset>& handset,
 
 Task<void> drop_set(Core& core, Site& site, std::shared_ptr<Handset> handset, uint64_t id, std::string why) {
   std::optional<SaEntry> gone;
+  bool ports_in_use = false;
   {
     std::lock_guard lock(handset->mutex);
     SaEntry* entry = handset->find_set(id);
@@ -293,6 +304,9 @@ Task<void> drop_set(Core& core, Site& site, std::shared_ptr<Handset> handset, ui
     gone = std::move(*entry);
     std::erase_if(handset->sets, [id](const SaEntry& e) { return e.id == id; });
     handset->touched = core.clock.now();
+    ports_in_use = std::any_of(handset->sets.begin(), handset->sets.end(), [&](const SaEntry& other) {
+      return other.set.us == gone->set.us && other.set.pc == gone->set.pc;
+    });
     if (handset->outbound == id) {
       handset->outbound = 0;
       for (const SaEntry& other : handset->sets) {
@@ -300,6 +314,7 @@ Task<void> drop_set(Core& core, Site& site, std::shared_ptr<Handset> handset, ui
       }
     }
   }
+  if (!ports_in_use) reset_connections(core, gone->set);
   // The set is out of the table already; the kernel forgets it even when this fails, by its hard lifetime.
   absl::Status removed = co_await core.kernel.remove(site.worker, gone->set);
   core.spis.give_back(gone->set.spi_pc);
