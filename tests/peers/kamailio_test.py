@@ -4,8 +4,8 @@
 """Handsets register and call each other through a core that is half ours, half Kamailio's: our P-CSCF with its I-CSCF and
 S-CSCF (its own Diameter toward labhss), and its P-CSCF with our S-CSCF, without IPsec and with its ims_ipsec_pcscf.
 
-Needs root and the packages kamailio, kamailio-ims-modules and kamailio-sqlite-modules. Its configurations in
-tests/peers/kamailio are the least that these calls need: no example to run a network by.
+Needs root and the packages kamailio and kamailio-ims-, kamailio-presence- and kamailio-sqlite-modules. Its configurations
+in tests/peers/kamailio are the least that these calls need: no example to run a network by.
 
     ./tests/run peers kamailio
 """
@@ -22,9 +22,9 @@ sys.path[:0] = [str(ROOT / "lab")]
 from network import DOMAIN, Core, Network, Subscriber, tail, wait_until  # noqa: E402
 
 MODULES = Path("/usr/lib/x86_64-linux-gnu/kamailio/modules")
-for needed in ("ims_registrar_scscf.so", "db_sqlite.so"):
+for needed in ("ims_registrar_scscf.so", "presence.so", "db_sqlite.so"):
     if shutil.which("kamailio") is None or not (MODULES / needed).exists():
-        print("skipped: packages kamailio, kamailio-ims-modules and kamailio-sqlite-modules are missing")
+        print(f"skipped: kamailio or its {needed} is missing (packages kamailio, kamailio-{{ims,presence,sqlite}}-modules)")
         sys.exit(77)
 
 ICSCF, SCSCF = f"{Core.SCSCF[0]}:4060", f"{Core.SCSCF[0]}:6060"
