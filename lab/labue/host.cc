@@ -44,6 +44,13 @@ Handset& Host::add(ipsec::Kernel* kernel, Sim sim, HandsetOptions options, Event
   return *handset;
 }
 
+std::vector<Handset*> Host::all() {
+  std::vector<Handset*> all;
+  all.reserve(handsets_.size());
+  for (const std::unique_ptr<Handset>& one : handsets_) all.push_back(one.get());
+  return all;
+}
+
 absl::Status Host::open(sip::Protocol protocol, const Endpoint& local) {
   std::string name = std::string(sip::protocol_text(protocol)) + local.text();
   if (open_.contains(name)) return absl::OkStatus();

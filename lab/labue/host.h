@@ -21,6 +21,7 @@ class Host final : public Ports {
   Handset& add(ipsec::Kernel* kernel, Sim sim, HandsetOptions options, EventSink sink);
   size_t size() const { return handsets_.size(); }
   Handset& at(size_t index) { return *handsets_[index]; }
+  std::vector<Handset*> all();
 
   absl::Status open(sip::Protocol protocol, const Endpoint& local) override;
   void reset(const sip::Flow& flow) override { transport_.reset(flow); }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -83,20 +84,23 @@ Task<void> Load::phase(std::string name, int round) {
   current_.round = round;
   next_ = finished_ = 0;
   bool calling = current_.name == "call";
-  total_ = calling ? plan_.calls : host_.size();
+  total_ = calling ? plan_.calls : handsets_.size();
   OneShot<bool> all_finished(worker_);
   all_finished_ = all_finished.sink();
   TimePoint began = worker_.clock().now();
   double cpu_began = cpu_seconds_now();
   auto over = std::make_shared<bool>(false);
   worker_.spawn(progress(over));
-  size_t lanes = std::min(std::max<size_t>(plan_.window, 1), calling ? std::min(pairs(), total_) : total_);
+  double rate = calling ? plan_.call_rate : plan_.rate;
   if (calling) {
-    for (size_t i = 0; i < lanes; ++i) worker_.spawn(calls(i, lanes));
-  } else if (plan_.rate > 0) {
-    worker_.spawn(pace());
+    free_pairs_.resize(pairs());
+    std::iota(free_pairs_.begin(), free_pairs_.end(), 0);
+  }
+  if (rate > 0) {
+    worker_.spawn(calling ? pace_calls() : pace());
   } else {
-    for (size_t i = 0; i < lanes; ++i) worker_.spawn(lane());
+    size_t lanes = std::min(std::max<size_t>(plan_.window, 1), calling ? std::min(pairs(), total_) : total_);
+    for (size_t i = 0; i < lanes; ++i) worker_.spawn(calling ? call_lane() : lane());
   }
   co_await all_finished.wait(std::chrono::hours(24));
   *over = true;
@@ -104,23 +108,24 @@ Task<void> Load::phase(std::string name, int round) {
   current_.cpu_seconds = cpu_seconds_now() - cpu_began;
   current_.sort();
   results_.push_back(std::move(current_));
+  if (phase_over_) phase_over_(results_.back());
 }
 
 Task<void> Load::lane() {
-  while (next_ < host_.size()) co_await one(next_++);
+  while (next_ < handsets_.size()) co_await one(next_++);
 }
 
 Task<void> Load::pace() {
   TimePoint began = worker_.clock().now();
-  while (next_ < host_.size()) {
+  while (next_ < handsets_.size()) {
     double due = seconds_between(began, worker_.clock().now()) * plan_.rate;
-    while (next_ < host_.size() && static_cast<double>(next_) <= due) worker_.spawn(one(next_++));
+    while (next_ < handsets_.size() && static_cast<double>(next_) <= due) worker_.spawn(one(next_++));
     co_await worker_.sleep(std::chrono::milliseconds(1));
   }
 }
 
 Task<void> Load::one(size_t index) {
-  Handset& handset = host_.at(index);
+  Handset& handset = *handsets_[index];
   TimePoint began = worker_.clock().now();
   Outcome outcome;
   if (current_.name == "deregister") {
@@ -143,23 +148,36 @@ void Load::count(const Outcome& outcome, Duration took) {
   if (++finished_ == total_) all_finished_->set(true);
 }
 
-// A lane has every lanes-th pair to itself, and uses them in turn, so that a pair has ended a call before the next.
-Task<void> Load::calls(size_t lane, size_t lanes) {
-  size_t pair = lane;
+// There are no more lanes than pairs.
+Task<void> Load::call_lane() {
   while (next_ < total_) {
     ++next_;
+    size_t pair = free_pairs_.front();
+    free_pairs_.pop_front();
     co_await one_call(pair);
-    pair = pair + lanes < pairs() ? pair + lanes : lane;
+  }
+}
+
+Task<void> Load::pace_calls() {
+  TimePoint began = worker_.clock().now();
+  while (next_ < total_) {
+    double due = seconds_between(began, worker_.clock().now()) * plan_.call_rate;
+    for (; next_ < total_ && static_cast<double>(next_) <= due && !free_pairs_.empty(); ++next_) {
+      worker_.spawn(one_call(free_pairs_.front()));
+      free_pairs_.pop_front();
+    }
+    co_await worker_.sleep(std::chrono::milliseconds(1));
   }
 }
 
 Task<void> Load::one_call(size_t pair) {
-  Calls& caller = host_.at(2 * pair).calls();
-  std::string target = host_.at(2 * pair + 1).default_impu();
+  Calls& caller = handsets_[2 * pair]->calls();
+  std::string target = handsets_[2 * pair + 1]->default_impu();
   TimePoint began = worker_.clock().now();
   Outcome outcome = co_await caller.call(std::move(target));
   Duration took = worker_.clock().now() - began;
   if (outcome.ok) outcome = co_await caller.hang_up();
+  free_pairs_.push_back(pair);
   count(outcome, took);
 }
 

@@ -3,13 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/runtime/one_shot.h"
-#include "lab/labue/host.h"
+#include "lab/labue/handset.h"
 
 namespace lapwing::labue {
 
@@ -19,9 +22,10 @@ struct LoadPlan {
   int rounds = 1;
   bool deregister = false;  // after each round; with several rounds always
   bool subscribe = false;   // counted with the registration
-  // Made once all are registered, in a closed loop with the window: the first handset calls the second, the third the
-  // fourth, and so on; answered, and hung up at once. The latency is that of the answer.
+  // Made once all are registered: the first handset calls the second, the third the fourth, and so on; answered, and
+  // hung up at once. The latency is that of the answer.
   size_t calls = 0;
+  double call_rate = 0;  // calls begun each second, as long as a pair is free; 0: closed loop with the window
 };
 
 // What one pass over all handsets came to.
@@ -42,7 +46,10 @@ struct PhaseResult {
 
 class Load {
  public:
-  Load(Worker& worker, Host& host, LoadPlan plan) : worker_(worker), host_(host), plan_(plan) {}
+  // The handsets outlive this. phase_over, where given, is told of each phase as it ends.
+  Load(Worker& worker, std::vector<Handset*> handsets, LoadPlan plan,
+       std::function<void(const PhaseResult&)> phase_over = {})
+      : worker_(worker), handsets_(std::move(handsets)), plan_(plan), phase_over_(std::move(phase_over)) {}
 
   // Prints a line of progress to standard error each second.
   Task<void> run();
@@ -56,17 +63,20 @@ class Load {
   Task<void> pace();
   Task<void> progress(std::shared_ptr<bool> over);
   Task<void> one(size_t index);
-  Task<void> calls(size_t lane, size_t lanes);
+  Task<void> call_lane();
+  Task<void> pace_calls();
   Task<void> one_call(size_t pair);
   void count(const Outcome& outcome, Duration took);
-  size_t pairs() const { return host_.size() / 2; }
+  size_t pairs() const { return handsets_.size() / 2; }
 
   Worker& worker_;
-  Host& host_;
+  const std::vector<Handset*> handsets_;
   const LoadPlan plan_;
+  const std::function<void(const PhaseResult&)> phase_over_;
   std::vector<PhaseResult> results_;
   PhaseResult current_;
   size_t total_ = 0, next_ = 0, finished_ = 0;  // of the phase
+  std::deque<size_t> free_pairs_;               // those that rested longest first
   std::optional<OneShot<bool>::Sink> all_finished_;
 };
 

@@ -120,6 +120,7 @@ void add_many(CLI::App& command, Many& many) {
   command.add_option("--calls", many.plan.calls,
                      "after registering, so many calls: the first handset calls the second, the third the fourth; "
                      "answered and hung up at once, without RTP, --window at a time");
+  command.add_option("--call-rate", many.plan.call_rate, "calls begun each second, in place of --window at a time");
   command.add_option("--print-subscribers", many.print_subscribers,
                      "print a labhss configuration with so many subscribers of this load, and end");
 }
@@ -301,7 +302,9 @@ int run_many(Many many) {
   Host host(worker, *timers);
   absl::Status added = add_handsets(many, host, kernel->get(), *algorithms, *mnc_digits);
   if (!added.ok()) return fail(added);
-  Load load(worker, host, many.plan);
+  // Whoever measures the network takes the end of a phase from this line.
+  auto print = [](const PhaseResult& result) { std::cout << result.json() << std::endl; };
+  Load load(worker, host.all(), many.plan, print);
   bool stopped = false;
   asio::signal_set signals(worker.context(), SIGTERM, SIGINT);
   signals.async_wait([&](const asio::error_code& error, int) {
@@ -314,7 +317,6 @@ int run_many(Many many) {
   host.close();
   if (*kernel) (*kernel)->clear();
   for (const PhaseResult& result : load.results()) std::cerr << result.table();
-  for (const PhaseResult& result : load.results()) std::cout << result.json() << '\n';
   if (stopped) return fail("stopped by a signal");
   return load.all_succeeded() ? 0 : fail("not every handset did what was asked for");
 }
