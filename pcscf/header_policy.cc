@@ -76,6 +76,15 @@ void strip(sip::Edits& edits, const sip::Message& message, const HeaderId (&head
   }
 }
 
+// RFC 3325 section 7: who asks for this stays unknown outside the trust domain.
+bool wants_to_stay_unknown(const sip::Message& message) {
+  return std::any_of(message.rows().begin(), message.rows().end(), [&](const sip::HeaderRow& row) {
+    if (row.id != HeaderId::privacy) return false;
+    auto values = sip::TokenParams::parse("x;" + sip::unfold(message.value(row)));
+    return values.ok() && values->params.has("id");
+  });
+}
+
 }  // namespace
 
 void strip_from_handset(sip::Edits& edits, const sip::Message& message) {
@@ -84,6 +93,9 @@ void strip_from_handset(sip::Edits& edits, const sip::Message& message) {
 
 void strip_to_handset(sip::Edits& edits, const sip::Message& message) {
   strip(edits, message, not_to_handset);
+  if (message.has(HeaderId::p_asserted_identity) && wants_to_stay_unknown(message)) {
+    edits.remove(HeaderId::p_asserted_identity);
+  }
   strip_keys(edits, message);
 }
 

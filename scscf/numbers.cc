@@ -27,14 +27,34 @@ void add(std::vector<std::string>& identities, const std::string& identity) {
   if (std::find(identities.begin(), identities.end(), canonical) == identities.end()) identities.push_back(canonical);
 }
 
+// A SIP URI has the parameters of a tel URI in its user part (RFC 3261 section 19.1.6).
+std::string phone_context(const sip::Uri& uri) {
+  if (uri.scheme == sip::Scheme::tel) return std::string(uri.param("phone-context"));
+  std::string user = sip::unescape(uri.user);
+  std::string_view params = user;
+  params.remove_prefix(std::min(params.find(';'), params.size()));
+  while (auto item = sip::Params::take(params)) {
+    if (item->name.empty()) break;
+    if (sip::equals_ignoring_case(item->name, "phone-context")) return std::string(item->value);
+  }
+  return {};
+}
+
 }  // namespace
+
+bool is_home(const sip::Uri& uri, std::string_view home_domain) {
+  if (uri.scheme == sip::Scheme::tel) return true;
+  if (!uri.is_sip()) return false;
+  bool number = uri.host.find_first_not_of("0123456789") == std::string_view::npos;
+  return sip::equals_ignoring_case(uri.host, home_domain) ||
+         (number && sip::equals_ignoring_case(uri.param("user"), "phone"));
+}
 
 std::optional<std::string> dialled_number(const sip::Uri& uri, std::string_view home_domain) {
   std::string number;
   if (uri.scheme == sip::Scheme::tel) {
     number = plain_number(uri.user);
-  } else if (uri.is_sip() && sip::equals_ignoring_case(uri.host, home_domain)) {
-    // The user part may hold the parameters of a tel URI (RFC 3261 section 19.1.6).
+  } else if (is_home(uri, home_domain)) {
     std::string user = sip::unescape(uri.user);
     number = plain_number(std::string_view(user).substr(0, user.find(';')));
   }
@@ -69,8 +89,7 @@ std::vector<std::string> possible_identities(const NumberPlan& plan, const sip::
   std::string domain(home_domain);
   add(identities, "tel:" + *number);
   add(identities, "sip:" + *number + "@" + domain);
-  std::string context(uri.param("phone-context"));
-  if (auto global = global_number(plan, *number, context)) {
+  if (auto global = global_number(plan, *number, phone_context(uri))) {
     add(identities, "tel:" + *global);
     add(identities, "sip:" + *global + "@" + domain);
   }

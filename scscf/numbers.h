@@ -18,12 +18,17 @@ struct NumberPlan {
   std::string national_prefix = "0";
 };
 
-// The digits of a URI that stands for a number, without separators: a tel URI; a SIP URI of the home domain with
+// Is it for this network to find whom the URI means: a tel URI, a SIP URI of the home domain, or one with user=phone
+// whose host is digits? The last is no domain: handsets without one in their identity write their own number there
+// ("sip:0398765432100;phone-context=0498765432100@0498765432100;user=phone").
+bool is_home(const sip::Uri& uri, std::string_view home_domain);
+
+// The digits of a URI of this network that stands for a number, without separators: a tel URI; a SIP URI with
 // user=phone, or whose user is nothing but a number. nullopt: it does not.
 std::optional<std::string> dialled_number(const sip::Uri& uri, std::string_view home_domain);
 
 // The number in global form, "+15550100042"; nullopt: it is local, and the plan does not say more. `number` as
-// dialled_number() returns it; context: of a tel URI's phone-context, or empty.
+// dialled_number() returns it; context: phone-context of the tel URI or of the user part of a SIP URI, or empty.
 std::optional<std::string> global_number(const NumberPlan& plan, std::string_view number, std::string_view context);
 
 // The public identities that the Request-URI may mean, in canonical form, the likeliest first: as it stands; the number

@@ -13,7 +13,8 @@ using sip::HeaderId;
 // A BYE to one party in the name of the other (RFC 3261 section 12.2.1.1). nullopt: there is no way to it.
 std::optional<sip::ClientRequest> make_bye(const Core& core, Site& site, const Call& locked, const Party& to,
                                            const Party& from, const std::string& reason) {
-  auto first = to.route.empty() ? sip::NameAddr::parse("<" + to.target + ">") : sip::NameAddr::parse(to.route.front());
+  std::string next = to.route.empty() ? "<" + to.target + ">" : to.route.front();
+  auto first = sip::NameAddr::parse(next);
   if (!first.ok()) return std::nullopt;
   auto flow = sip::next_hop(first->uri, core.settings.listen, sip::Protocol::udp);
   if (!flow.ok()) return std::nullopt;

@@ -17,12 +17,6 @@ using sip::HeaderId;
 
 constexpr uint32_t default_breadth = 60;  // RFC 5393 section 5.3.3
 
-// Is it for this network to find whom the URI means?
-bool is_home(const Core& core, const sip::Uri& uri) {
-  if (uri.scheme == sip::Scheme::tel) return true;
-  return uri.is_sip() && sip::equals_ignoring_case(uri.host, core.settings.home_domain);
-}
-
 uint32_t breadth_of(const sip::Message& request) {
   const sip::HeaderRow* row = request.first("Max-Breadth");
   if (!row) return default_breadth;
@@ -42,7 +36,8 @@ void share_breadth(const sip::Message& request, std::vector<sip::Target>& target
 // Steps 9 to 12: by the stored Path to the contact, which becomes the Request-URI.
 std::optional<sip::Target> toward_contact(const Core& core, const Passage& passage, const Binding& contact,
                                           const std::string& called) {
-  auto first = sip::NameAddr::parse(contact.path.empty() ? "<" + contact.uri + ">" : contact.path.front());
+  std::string next = contact.path.empty() ? "<" + contact.uri + ">" : contact.path.front();
+  auto first = sip::NameAddr::parse(next);
   if (!first.ok()) return std::nullopt;
   auto flow = sip::next_hop(first->uri, core.settings.listen, sip::Protocol::udp);
   if (!flow.ok()) return std::nullopt;
@@ -108,7 +103,7 @@ Task<void> to_contacts(Core& core, Site& site, Passage passage, ServedUser calle
 Task<void> terminate(Core& core, Site& site, Passage passage) {
   auto uri = sip::Uri::parse(passage.request_uri);
   if (!uri.ok()) co_return refuse(core, passage, 400, "Bad Request-URI", "the Request-URI cannot be read");
-  if (!is_home(core, *uri)) {
+  if (!is_home(*uri, core.settings.home_domain)) {
     co_return refuse(core, passage, 404, "No Route To That Domain",
                      absl::StrFormat("%s is not in the home domain %s", uri->text, core.settings.home_domain));
   }

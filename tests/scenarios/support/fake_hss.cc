@@ -72,7 +72,9 @@ FakeHss::FakeHss()
 template <typename A, typename R>
 Task<HssOutcome<A>> FakeHss::ask(Worker& worker, R request, std::string text) {
   OneShot<Answer> answer(worker);
-  asked_.push_back({std::move(text), request.impi, answer.sink()});
+  std::string impi;
+  if constexpr (requires { request.impi; }) impi = request.impi;
+  asked_.push_back({std::move(text), std::move(impi), answer.sink()});
   std::optional<Answer> came = co_await answer.wait(deadline);
   if (!came) co_return HssFailure{HssFailure::Kind::timeout, "no answer within 5 s"};
   if (auto* failure = std::get_if<HssFailure>(&*came)) co_return std::move(*failure);
@@ -101,8 +103,10 @@ Task<HssOutcome<cx::ServerAssignmentAnswer>> FakeHss::assign(Worker& worker, cx:
   return ask<cx::ServerAssignmentAnswer>(worker, std::move(request), std::move(text));
 }
 
-Task<HssOutcome<cx::LocationInfoAnswer>> FakeHss::locate(Worker&, cx::LocationInfoRequest) {
-  co_return HssFailure{HssFailure::Kind::no_peer, "no scenario asks for a location"};
+Task<HssOutcome<cx::LocationInfoAnswer>> FakeHss::locate(Worker& worker, cx::LocationInfoRequest request) {
+  std::string text =
+      absl::StrFormat("LIR %s%s%s", request.impu, request.originating ? " originating" : "", at(request.routing));
+  return ask<cx::LocationInfoAnswer>(worker, std::move(request), std::move(text));
 }
 
 std::string FakeHss::waiting() const {
@@ -135,15 +139,16 @@ FakeHss::Answers FakeHss::answer_to(const std::string& command, const Arguments&
     auto found = arguments.named.find(name);
     return found == arguments.named.end() ? std::string() : found->second;
   };
-  if (command == "UAR") {
-    cx::UserAuthorizationAnswer uaa;
-    uaa.result = result;
-    uaa.server_name = named("name");
+  auto server = [&](auto answer) {
+    answer.result = result;
+    answer.server_name = named("name");
     cx::ServerCapabilities capabilities{numbers(named("capabilities")), numbers(named("optional")), {}};
     if (!named("names").empty()) capabilities.server_names = {named("names")};
-    if (arguments.named.size() > (uaa.server_name.empty() ? 0u : 1u)) uaa.capabilities = capabilities;
-    return uaa;
-  }
+    if (arguments.named.size() > (answer.server_name.empty() ? 0u : 1u)) answer.capabilities = capabilities;
+    return answer;
+  };
+  if (command == "UAR") return server(cx::UserAuthorizationAnswer());
+  if (command == "LIR") return server(cx::LocationInfoAnswer());
   if (command == "MAR") {
     cx::MultimediaAuthAnswer maa;
     if (arguments.words.size() > 1) maa = vector(arguments, impi, variables);

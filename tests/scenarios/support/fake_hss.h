@@ -5,9 +5,10 @@
 //   hss: MAR {{impi}} {{impu}} resync {{rand}}{{auts}} @{{hss}} -> 2001 vector
 //   hss: SAR 1 {{impi}} {{impu}} -> 2001 profile         the variable `profile` is the User-Data
 //   hss: SAR 2 {{impi}} {{impu}} have-data @{{hss}} -> 2001
+//   hss: LIR {{tel-impu}} -> 2001 name=sip:scscf2        `originating` behind the identity where the flag is set
 //
 // "@host": the request names this Destination-Host. Answers: 2001, e5001 (experimental), then what the command carries
-// (UAA: name=URI, capabilities=1,2 optional=3 names=URI; MAA: `vector`, or `vector RAND AUTN XRES CK IK` in hex; SAA:
+// (UAA and LIA: name=URI, capabilities=1,2 optional=3 names=URI; MAA: `vector`, or `vector RAND AUTN XRES CK IK` in hex; SAA:
 // the name of a variable), or a failure: timeout, no-peer, overloaded, undelivered, malformed; or `silence`: no answer,
 // until the client's deadline of 5 s.
 //
@@ -41,7 +42,8 @@ class FakeHss final : public Hss {
   std::string waiting() const;
 
  private:
-  using Answers = std::variant<cx::UserAuthorizationAnswer, cx::MultimediaAuthAnswer, cx::ServerAssignmentAnswer>;
+  using Answers = std::variant<cx::UserAuthorizationAnswer, cx::MultimediaAuthAnswer, cx::ServerAssignmentAnswer,
+                               cx::LocationInfoAnswer>;
   using Answer = std::variant<Answers, HssFailure>;
   struct Asked {
     std::string text;  // as steps write it

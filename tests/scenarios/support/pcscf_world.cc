@@ -50,6 +50,9 @@ pcscf::Settings settings_from(const SettingsText& text) {
   s.grace = duration(value("grace", "128s"));
   s.expiry_margin = duration(value("expiry_margin", "30s"));
   s.address_selectors = value("address_selectors", "off") == "on";
+  s.media.codecs = list(value("media_codecs", ""));
+  s.media.media = list(value("media_types", ""));
+  if (text.contains("media_max_kbps")) s.media.max_kbps = static_cast<uint32_t>(std::stoul(text.at("media_max_kbps")));
   for (const std::string& prefix : list(value("trusted", ""))) s.trusted.push_back(*prefix_from(prefix));
   return s;
 }

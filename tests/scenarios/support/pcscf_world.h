@@ -1,7 +1,8 @@
 // A P-CSCF over a fake kernel.
 //
 // Settings: pcscf_name, home_domain, gm, ps, pc (list), mw, entry, policy (required, optional, off), algorithms (list
-// of pairs), spis `LOW HIGH`, await_auth, grace, expiry_margin, address_selectors on, trusted (list of prefixes).
+// of pairs), spis `LOW HIGH`, await_auth, grace, expiry_margin, address_selectors on, trusted (list of prefixes),
+// media_codecs, media_types (lists), media_max_kbps.
 //
 // Steps:
 //   kernel: fail install|set_lifetime|remove|list     the next such call is refused

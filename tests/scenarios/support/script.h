@@ -25,7 +25,7 @@
 //                              this message only; v may be "quoted".
 //   < FLOW [MESSAGE k=v ...]   the oldest message that the daemon sent and nobody looked at is this one, by this way
 //   again FLOW                 the last message that came in on the flow comes once more, byte for byte
-//   file FLOW NAME             a message of the handset data folder comes in
+//   file FLOW NAME             a message of the handset data folder comes in; lines below it change its headers
 //   advance 4m                 time passes, timer by timer
 //   fail-send FLOW             the next message sent this way is lost, and the sender hears of it
 //   do NAME k=v ...            steps by name

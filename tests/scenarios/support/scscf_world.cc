@@ -4,6 +4,7 @@
 #include "absl/strings/str_split.h"
 #include "common/sip/uri.h"
 #include "scscf/procedures/deregister.h"
+#include "scscf/procedures/release.h"
 
 namespace lapwing::scenarios {
 namespace {
@@ -40,6 +41,27 @@ std::vector<scscf::OtherServer> servers_from(const std::string& text, const std:
     servers.push_back(server);
   }
   return servers;
+}
+
+void set_for_calls(scscf::Settings& s, const std::string& key, const std::string& value) {
+  if (key == "country_code")
+    s.numbers.country_code = value;
+  else if (key == "area_code")
+    s.numbers.area_code = value;
+  else if (key == "international_prefix")
+    s.numbers.international_prefix = value;
+  else if (key == "national_prefix")
+    s.numbers.national_prefix = value;
+  else if (key == "next_contact_after")
+    s.next_contact_after = duration(value);
+  else if (key == "session_expires")
+    s.session_expires = duration(value);
+  else if (key == "min_session_expires")
+    s.min_session_expires = duration(value);
+  else if (key == "longest_call")
+    s.longest_call = duration(value);
+  else if (key == "scscf_trusted")
+    s.trusted = {*prefix_from(value)};
 }
 
 scscf::Settings settings_from(const SettingsText& text) {
@@ -80,6 +102,8 @@ scscf::Settings settings_from(const SettingsText& text) {
       s.serving = value == "on";
     else if (key == "servers")
       s.servers = servers_from(value, s.listen);
+    else
+      set_for_calls(s, key, value);
   }
   return s;
 }
@@ -91,6 +115,11 @@ Task<void> keep(Task<Answer> task, std::optional<Answer>* out) {
 
 std::string text_of(const cx::Result& result) {
   return (result.experimental ? "e" : "") + std::to_string(result.code);
+}
+
+std::string call_text(scscf::Call& call) {
+  std::lock_guard lock(call.mutex);
+  return std::string(scscf::state_text(call.state));
 }
 
 }  // namespace
@@ -108,6 +137,10 @@ bool Scscf::step(const Step& step, Variables& variables) {
     hss.play(step.rest, variables);
   } else if (step.word == "push:") {
     push(step.rest, variables);
+  } else if (step.word == "operator:" && step.rest == "hangup") {
+    for (auto& call : core.calls.all()) {
+      scscf::release(core, core.sites.front(), call, "SIP;cause=480;text=\"Released\"", "the operator hung up");
+    }
   } else if (step.word == "operator:") {
     Arguments arguments = arguments_of(variables.expand(step.rest));
     auto event =
@@ -162,6 +195,13 @@ bool Scscf::expectation(const Arguments& arguments, const Step& step, Variables&
     require("challenges", words.at(1), std::to_string(counts.challenges));
   } else if (what == "subscriptions") {
     require("subscriptions", words.at(1), std::to_string(core.subscriptions.size()));
+  } else if (what == "calls") {
+    require("calls", words.at(1), std::to_string(core.calls.size()));
+  } else if (what == "call") {
+    std::string states;
+    for (auto& call : core.calls.all()) states += std::string(states.empty() ? "" : " ") + call_text(*call);
+    std::string all = variables.expand(step.rest);
+    require("calls", all.substr(all.find(' ') + 1), states);
   } else if (what == "hss-idle") {
     require("requests to the HSS", "", hss.waiting());
   } else if (what == "state" || what == "why") {

@@ -2,13 +2,17 @@
 //
 // Settings: name, home_domain, listen `ADDRESS:PORT ...`, qop (none: no qop), await_auth, min_expires, max_expires,
 // default_expires, reauthenticate_after, max_resynchronisations, max_contacts, accept_unprotected_aka on, keep_profile
-// on, interrogating off, serving off, servers `NAME ADDRESS:PORT [capability,...]; ...`.
+// on, interrogating off, serving off, servers `NAME ADDRESS:PORT [capability,...]; ...`, country_code, area_code,
+// international_prefix, national_prefix, next_contact_after, session_expires, min_session_expires, longest_call,
+// scscf_trusted (a prefix).
 //
 // Steps: hss: (fake_hss.h), and
 //   push: RTR IMPI REASON [IMPU,...] -> 2001         as the HSS, and its answer
 //   push: PPR IMPI TEXT -> 2001                      TEXT: the name of a variable, the User-Data
 //   operator: deregister IMPI deactivated|rejected
+//   operator: hangup                                 every call
 //   expect state IMPI STATE | why IMPI TEXT | contacts N | challenges N | subscriptions N | hss-idle
+//   expect calls N | call STATE ...                  of all calls
 #pragma once
 
 #include "scscf/core.h"

@@ -145,8 +145,9 @@ class Player {
     Arguments arguments = arguments_of(step.rest);
     Bound bound(variables_, arguments.named);
     std::string bytes = wire_from(variables_.expand(message_of(arguments, step)));
-    last_in_[arguments.words.at(0)] = bytes;
-    receive(bytes, flow_named(arguments.words.at(0)));
+    std::string flow = variables_.expand(arguments.words.at(0));
+    last_in_[flow] = bytes;
+    receive(bytes, flow_named(flow));
   }
 
   void receive(const std::string& bytes, const sip::Flow& flow) {
@@ -157,7 +158,7 @@ class Player {
   void go_out(const Step& step) {
     Arguments arguments = arguments_of(step.rest);
     Bound bound(variables_, arguments.named);
-    const sip::Flow& way = flow_named(arguments.words.at(0));
+    const sip::Flow& way = flow_named(variables_.expand(arguments.words.at(0)));
     if (world_->transport.sent.empty()) throw Failure("nothing was sent");
     SentMessage message = std::move(world_->transport.sent.front());
     world_->transport.sent.pop_front();
@@ -174,9 +175,18 @@ class Player {
     Arguments arguments = arguments_of(step.rest);
     std::ifstream in(handset_data() + "/" + arguments.words.at(1), std::ios::binary);
     if (!in) throw Failure("no such file in the handset data");
-    std::stringstream bytes;
-    bytes << in.rdbuf();
-    receive(bytes.str(), flow_named(arguments.words.at(0)));
+    std::stringstream text;
+    text << in.rdbuf();
+    std::string bytes = text.str();
+    if (!step.block.empty()) {
+      size_t end = bytes.find("\r\n\r\n");
+      std::string headers = edited(readable(bytes.substr(0, end)), variables_.expand(step.block));
+      std::string head;
+      for (const std::string& row : lines_of(headers)) head += row + "\r\n";
+      bytes = head + bytes.substr(end + 2);
+    }
+    last_in_[arguments.words.at(0)] = bytes;
+    receive(bytes, flow_named(arguments.words.at(0)));
   }
 
   void call(const Step& step) {
