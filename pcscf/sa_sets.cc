@@ -154,6 +154,13 @@ std::optional<ipsec::Port> free_client_port(Core& core, const asio::ip::address&
   return std::nullopt;
 }
 
+// A later set may have the ports of this one, and would find a connection that its handset does not know any more.
+void reset_connections(Site& site, const ipsec::SaSet& set) {
+  for (auto [ours, theirs] : {std::pair(set.ps, set.uc), std::pair(set.pc, set.us)}) {
+    site.transactions.reset_connection({sip::Protocol::tcp, {set.pcscf, ours.value}, {set.ue, theirs.value}, 0});
+  }
+}
+
 }  // namespace
 
 void watch_deadlines(Core& core, Site& site, const std::shared_ptr<Handset>& handset) {
@@ -300,6 +307,8 @@ Task<void> drop_set(Core& core, Site& site, std::shared_ptr<Handset> handset, ui
       }
     }
   }
+  // While the associations still carry the resets.
+  reset_connections(site, gone->set);
   // The set is out of the table already; the kernel forgets it even when this fails, by its hard lifetime.
   absl::Status removed = co_await core.kernel.remove(site.worker, gone->set);
   core.spis.give_back(gone->set.spi_pc);

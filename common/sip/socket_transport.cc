@@ -322,7 +322,9 @@ void SocketTransport::open(const Flow& flow, std::string bytes, Failed on_failur
 
 void SocketTransport::reset(const Flow& flow) {
   ConnectionIndex::Found found = index_.find(flow);
-  auto connection = found.owner == this ? connections_.find(found.connection) : connections_.end();
+  if (!found.owner) return;
+  if (found.owner != this) return found.owner->worker_.post([owner = found.owner, flow] { owner->reset(flow); });
+  auto connection = connections_.find(found.connection);
   if (connection == connections_.end()) return;
   std::shared_ptr<StreamConnection> open_now = connection->second;
   open_now->close(absl::CancelledError("the connection is given up"), true);

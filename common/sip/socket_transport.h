@@ -85,9 +85,7 @@ class SocketTransport final : public Transport {
   absl::StatusOr<Endpoint> listen(Protocol protocol, const Endpoint& local, bool share_port);
   void use_tls(std::shared_ptr<asio::ssl::context> server, std::shared_ptr<asio::ssl::context> client);
   void send(const Flow& flow, std::string bytes, Failed on_failure) override;
-  // Ends this worker's stream connection between the flow's endpoints, if there is one, with a reset: no TIME_WAIT
-  // keeps its ports from the next connection.
-  void reset(const Flow& flow);
+  void reset(const Flow& flow) override;
   // Stops listening and closes everything; on the worker, before it stops. Connections that `resets` picks are reset:
   // the system has nothing left to send of them. For ports whose IPsec policies are about to go.
   void close(absl::FunctionRef<bool(const Flow&)> resets);
