@@ -206,15 +206,20 @@ void Call::session_due() {
 // Section 7.4.
 Task<void> Call::refresh(Self self) {
   LegPtr leg = up_;
-  sip::Answer answer = co_await send_update(self, leg, {});
-  if (state_ != State::up) co_return;
-  int code = answer.response ? answer.response->status() : 0;
-  if (code / 100 == 2) {
-    leg->dialog.refresh_target(*answer.response);
-    SessionTimer timer = SessionTimer::of_response(*answer.response);
-    set_session_timer(timer);
-    line_.tell(event("refreshed").with("call_id", call_id_).with("seconds", timer.seconds));
-    co_return;
+  for (int tries = 0; tries < most_tries; ++tries) {
+    sip::Answer answer = co_await send_update(self, leg, {});
+    if (state_ != State::up) co_return;
+    int code = answer.response ? answer.response->status() : 0;
+    if (code / 100 == 2) {
+      leg->dialog.refresh_target(*answer.response);
+      SessionTimer timer = SessionTimer::of_response(*answer.response);
+      set_session_timer(timer);
+      line_.tell(event("refreshed").with("call_id", call_id_).with("seconds", timer.seconds));
+      co_return;
+    }
+    if (code != 491) break;
+    co_await line_.worker.sleep(after_glare(invite_ == nullptr));
+    if (state_ != State::up) co_return;
   }
   end_by_bye(no_refresh);
 }

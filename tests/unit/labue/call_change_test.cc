@@ -142,6 +142,20 @@ TEST_F(CallChange, when_no_refresh_comes_then_the_other_side_ends_the_session) {
   EXPECT_FALSE(phone(2).calls().busy());
 }
 
+TEST_F(CallChange, when_a_refresh_meets_another_change_then_it_is_tried_again_after_a_while) {
+  be_up([](HandsetOptions& options) {
+    options.session_expires = 100;
+    options.media = false;
+  });
+  keep_back_ = [](const std::string& what) { return what == "1 UPDATE"; };
+  while (count("1 UPDATE") == 0) pass(std::chrono::milliseconds(500));
+  keep_back_ = {};
+  deliver(phone(1), sip::response_to(message("1 UPDATE"), 491, "Request Pending", "tag").finish());
+  pass(seconds(5));
+  EXPECT_EQ(count("2 200 UPDATE"), 1u);
+  EXPECT_TRUE(phone(1).calls().busy() && phone(2).calls().busy());
+}
+
 TEST_F(CallChange, when_a_refresh_is_not_answered_then_bye) {
   be_up([](HandsetOptions& options) {
     options.session_expires = 100;
