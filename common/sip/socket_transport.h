@@ -109,6 +109,7 @@ class SocketTransport final : public Transport {
   void send_stream(const Flow& flow, std::string bytes, Failed on_failure);
   void send_on(uint64_t connection, const Flow& flow, std::string bytes, Failed on_failure);
   void open(const Flow& flow, std::string bytes, Failed on_failure);
+  void reset(uint64_t connection);
   void fail(Failed on_failure, absl::Status status);
   uint64_t next_connection_id();
 
