@@ -470,6 +470,9 @@ class Handset:
         return self
 
     def events(self, name=None):
+        """Of the last start()."""
+        if not self._events:
+            return []
         lines = self._events.read_text().splitlines(keepends=True)
         events = [json.loads(line) for line in lines if line.endswith("\n")]
         return [event for event in events if name in (None, event["event"])]
