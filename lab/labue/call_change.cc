@@ -28,13 +28,16 @@ bool is_offer(const sip::Message& request) {
 
 Task<Outcome> Call::hold(bool on) {
   Self self = shared_from_this();
-  for (int tries = 0; tries < most_tries; ++tries) {
+  TimePoint latest = line_.worker.clock().now() + line_.options.timers.t1 * 64;
+  for (int tries = 0; tries < most_tries;) {
     if (state_ != State::up) co_return Outcome{false, 0, "there is no call that is up"};
     LegPtr leg = up_;
     if (leg->offering || unacked_) {  // another change is under way
+      if (line_.worker.clock().now() >= latest) break;
       co_await line_.worker.sleep(line_.options.timers.t1 / 4);
       continue;
     }
+    ++tries;
     leg->audio.want(on ? sdp::Direction::sendonly : sdp::Direction::sendrecv);
     std::string offer = leg->audio.offer();
     leg->offering = true;

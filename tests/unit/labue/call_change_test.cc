@@ -105,6 +105,19 @@ TEST_F(CallChange, when_both_offer_at_once_then_491_and_both_get_their_way_in_th
   EXPECT_TRUE(other->ok) << other->why;
 }
 
+TEST_F(CallChange, when_the_peers_change_takes_long_to_be_acknowledged_then_ours_waits_for_it) {
+  be_up();
+  keep_back_ = [](const std::string& what) { return what == "2 ACK"; };
+  begin(phone(2).calls().hold(true));
+  begin(phone(1).calls().hold(true));
+  pass(seconds(5));
+  EXPECT_FALSE(outcome_);
+  keep_back_ = {};
+  pass(seconds(20));
+  ASSERT_TRUE(outcome_);
+  EXPECT_TRUE(outcome_->ok) << outcome_->why;
+}
+
 TEST_F(CallChange, when_the_peer_knows_the_call_no_more_then_it_is_over) {
   be_up();
   phone(2).calls().drop();
