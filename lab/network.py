@@ -460,16 +460,19 @@ class Handset:
         return ["--pcscf", pcscf, "--imsi", subscriber.imsi, "--address", address,
                 "--subscribers", self.core.files["labhss"], "--json"]
 
-    def start(self, *options, address=None):
+    def start(self, *options, subscriber=None, address=None):
         """`labue run`: registers, and stays registered until told otherwise."""
         self._events = self.core.network.folder / f"{self.host.name}.events"
         self._events.unlink(missing_ok=True)
         with open(self._events, "wb") as events:
-            self.program = self.host.start("labue", "run", *self.arguments(address=address), *options,
+            self.program = self.host.start("labue", "run", *self.arguments(subscriber, address), *options,
                                            name=f"labue-{self.number}", stdin=subprocess.PIPE, stdout=events)
         return self
 
     def events(self, name=None):
+        """Of the last start()."""
+        if not self._events:
+            return []
         lines = self._events.read_text().splitlines(keepends=True)
         events = [json.loads(line) for line in lines if line.endswith("\n")]
         return [event for event in events if name in (None, event["event"])]
@@ -487,7 +490,7 @@ class Handset:
         return f"{self.events()[-4:] or 'no events'}\n{tail(self.program.output())}"
 
     def tell(self, action):
-        """register, reregister, deregister, deregister-all, subscribe or quit."""
+        """An action, as lab/labue/session.h has them: "reregister", "call:TARGET", "hangup", "quit" ..."""
         self.program.process.stdin.write(f"{action}\n".encode())
         self.program.process.stdin.flush()
 

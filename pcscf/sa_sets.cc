@@ -42,16 +42,6 @@ void run_out(Handset& locked, WallTime now) {
 }
 
 // A set whose time is over.
-// The set's TCP connections: nothing passes on them any more, and a later set between the same ports must not find them.
-void reset_connections(Core& core, const ipsec::SaSet& set) {
-  for (auto [ours, theirs] : {std::pair(set.pc, set.us), std::pair(set.ps, set.uc)}) {
-    sip::Flow flow{sip::Protocol::tcp, {set.pcscf, ours.value}, {set.ue, theirs.value}, 0};
-    for (Site& site : core.sites) {
-      site.worker.post([&transactions = site.transactions, flow] { transactions.reset(flow); });
-    }
-  }
-}
-
 Task<void> end_set(Core& core, Site& site, std::shared_ptr<Handset> handset, uint64_t id) {
   std::optional<SaEntry> over;
   bool superseded = false;
@@ -162,6 +152,13 @@ std::optional<ipsec::Port> free_client_port(Core& core, const asio::ip::address&
     if (std::find(used.begin(), used.end(), candidate) == used.end()) return candidate;
   }
   return std::nullopt;
+}
+
+// A later set may have the ports of this one, and would find a connection that its handset does not know any more.
+void reset_connections(Site& site, const ipsec::SaSet& set) {
+  for (auto [ours, theirs] : {std::pair(set.ps, set.uc), std::pair(set.pc, set.us)}) {
+    site.transactions.reset_connection({sip::Protocol::tcp, {set.pcscf, ours.value}, {set.ue, theirs.value}, 0});
+  }
 }
 
 }  // namespace
@@ -314,7 +311,8 @@ Task<void> drop_set(Core& core, Site& site, std::shared_ptr<Handset> handset, ui
       }
     }
   }
-  if (!ports_in_use) reset_connections(core, gone->set);
+  // While the associations still carry the resets.
+  if (!ports_in_use) reset_connections(site, gone->set);
   // The set is out of the table already; the kernel forgets it even when this fails, by its hard lifetime.
   absl::Status removed = co_await core.kernel.remove(site.worker, gone->set);
   core.spis.give_back(gone->set.spi_pc);

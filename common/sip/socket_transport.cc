@@ -322,7 +322,14 @@ void SocketTransport::open(const Flow& flow, std::string bytes, Failed on_failur
 
 void SocketTransport::reset(const Flow& flow) {
   ConnectionIndex::Found found = index_.find(flow);
-  auto connection = found.owner == this ? connections_.find(found.connection) : connections_.end();
+  if (!found.owner) return;
+  if (found.owner == this) return reset(found.connection);
+  // This one, not what takes its place meanwhile.
+  found.owner->worker_.post([found] { found.owner->reset(found.connection); });
+}
+
+void SocketTransport::reset(uint64_t id) {
+  auto connection = connections_.find(id);
   if (connection == connections_.end()) return;
   std::shared_ptr<StreamConnection> open_now = connection->second;
   open_now->close(absl::CancelledError("the connection is given up"), true);

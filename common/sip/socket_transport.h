@@ -85,8 +85,6 @@ class SocketTransport final : public Transport {
   absl::StatusOr<Endpoint> listen(Protocol protocol, const Endpoint& local, bool share_port);
   void use_tls(std::shared_ptr<asio::ssl::context> server, std::shared_ptr<asio::ssl::context> client);
   void send(const Flow& flow, std::string bytes, Failed on_failure) override;
-  // Ends this worker's stream connection between the flow's endpoints, if there is one, with a reset: no TIME_WAIT
-  // keeps its ports from the next connection.
   void reset(const Flow& flow) override;
   // Stops listening and closes everything; on the worker, before it stops. Connections that `resets` picks are reset:
   // the system has nothing left to send of them. For ports whose IPsec policies are about to go.
@@ -111,6 +109,7 @@ class SocketTransport final : public Transport {
   void send_stream(const Flow& flow, std::string bytes, Failed on_failure);
   void send_on(uint64_t connection, const Flow& flow, std::string bytes, Failed on_failure);
   void open(const Flow& flow, std::string bytes, Failed on_failure);
+  void reset(uint64_t connection);
   void fail(Failed on_failure, absl::Status status);
   uint64_t next_connection_id();
 

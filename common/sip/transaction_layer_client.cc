@@ -46,6 +46,11 @@ std::string cancel_for(const std::string& invite_wire, std::string_view reason) 
   ParseResult invite = Message::parse(invite_wire, Framing::stream);
   if (!invite.ok()) return {};
   Writer cancel = about_invite("CANCEL", *invite.message, invite.message->header(HeaderId::to));
+  // A protected port takes nothing without it (RFC 3329 section 2.3.1). Require and Proxy-Require are not repeated (RFC
+  // 3261 section 9.1).
+  for (std::string_view value : invite.message->values(HeaderId::security_verify)) {
+    cancel.add(HeaderId::security_verify, unfold(value));
+  }
   if (!reason.empty()) cancel.add(HeaderId::reason, reason);
   return std::move(cancel).finish();
 }

@@ -39,8 +39,9 @@ class Transport {
   // between the same endpoints, else on a new one. on_failure runs later on this worker, never inside send(), and at
   // most once; success is silent. May be empty.
   virtual void send(const Flow& flow, std::string bytes, Failed on_failure) = 0;
-  // Ends this worker's stream connection between the flow's endpoints, if there is one, with a reset.
-  virtual void reset(const Flow&) {}
+  // Ends the stream connection between the flow's endpoints, if there is one, with a reset: no TIME_WAIT keeps its
+  // ports from the next connection. Another worker's ends a moment later.
+  virtual void reset(const Flow& flow) = 0;
 };
 
 // What came in.

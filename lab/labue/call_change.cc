@@ -28,13 +28,16 @@ bool is_offer(const sip::Message& request) {
 
 Task<Outcome> Call::hold(bool on) {
   Self self = shared_from_this();
-  for (int tries = 0; tries < most_tries; ++tries) {
+  TimePoint latest = line_.worker.clock().now() + line_.options.timers.t1 * 64;
+  for (int tries = 0; tries < most_tries;) {
     if (state_ != State::up) co_return Outcome{false, 0, "there is no call that is up"};
     LegPtr leg = up_;
     if (leg->offering || unacked_) {  // another change is under way
+      if (line_.worker.clock().now() >= latest) break;
       co_await line_.worker.sleep(line_.options.timers.t1 / 4);
       continue;
     }
+    ++tries;
     leg->audio.want(on ? sdp::Direction::sendonly : sdp::Direction::sendrecv);
     std::string offer = leg->audio.offer();
     leg->offering = true;
@@ -206,15 +209,20 @@ void Call::session_due() {
 // Section 7.4.
 Task<void> Call::refresh(Self self) {
   LegPtr leg = up_;
-  sip::Answer answer = co_await send_update(self, leg, {});
-  if (state_ != State::up) co_return;
-  int code = answer.response ? answer.response->status() : 0;
-  if (code / 100 == 2) {
-    leg->dialog.refresh_target(*answer.response);
-    SessionTimer timer = SessionTimer::of_response(*answer.response);
-    set_session_timer(timer);
-    line_.tell(event("refreshed").with("call_id", call_id_).with("seconds", timer.seconds));
-    co_return;
+  for (int tries = 0; tries < most_tries; ++tries) {
+    sip::Answer answer = co_await send_update(self, leg, {});
+    if (state_ != State::up) co_return;
+    int code = answer.response ? answer.response->status() : 0;
+    if (code / 100 == 2) {
+      leg->dialog.refresh_target(*answer.response);
+      SessionTimer timer = SessionTimer::of_response(*answer.response);
+      set_session_timer(timer);
+      line_.tell(event("refreshed").with("call_id", call_id_).with("seconds", timer.seconds));
+      co_return;
+    }
+    if (code != 491) break;
+    co_await line_.worker.sleep(after_glare(invite_ == nullptr));
+    if (state_ != State::up) co_return;
   }
   end_by_bye(no_refresh);
 }

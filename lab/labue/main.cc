@@ -87,6 +87,8 @@ void add_one(CLI::App& command, One& one) {
   command.add_option("--op", one.op, "in place of --opc");
   command.add_option("--address", one.address, "the handset's IP address")->required();
   command.add_option("--sqn-file", one.state_file, "keeps the SIM's sequence numbers between runs");
+  command.add_option("--imei", one.settings.imei,
+                     "of the device, where a user has several; default: made from the IMSI");
   command.add_flag("--subscribe", one.subscribe, "subscribe to the registration");
   command.add_option("--misbehave", one.settings.misbehave, std::string(all_misbehaviours()))->capture_default_str();
   command.add_option("--spoof-imsi", one.settings.spoof_imsi, "whom a spoofing handset claims to be");

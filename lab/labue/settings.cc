@@ -14,6 +14,14 @@ absl::StatusOr<sip::Protocol> protocol_of(std::string_view option, std::string_v
   return absl::InvalidArgumentError(absl::StrFormat("%s: write udp or tcp", option));
 }
 
+// RFC 7254: type allocation code, serial number, spare digit.
+absl::StatusOr<std::string> instance_of(std::string_view imei) {
+  if (imei.size() != 15 || imei.find_first_not_of("0123456789") != std::string_view::npos) {
+    return absl::InvalidArgumentError("--imei: write 15 digits");
+  }
+  return absl::StrFormat("urn:gsma:imei:%s-%s-0", imei.substr(0, 8), imei.substr(8, 6));
+}
+
 }  // namespace
 
 std::vector<ipsec::Algorithms> default_algorithms() {
@@ -86,6 +94,11 @@ absl::StatusOr<HandsetOptions> options_of(const Settings& settings, std::string_
   if (imsi.size() < 6) return absl::InvalidArgumentError("an IMSI is 6 to 15 digits, MCC and MNC first");
   std::string domain = settings.domain.empty() ? domain_of(imsi, mnc_digits) : settings.domain;
   options.who = Identity::with_domain(imsi, domain);
+  if (!settings.imei.empty()) {
+    absl::StatusOr<std::string> instance = instance_of(settings.imei);
+    if (!instance.ok()) return instance.status();
+    options.who.instance = std::move(*instance);
+  }
   options.address = address;
   absl::StatusOr<Endpoint> pcscf = endpoint_from(settings.pcscf);
   if (!pcscf.ok()) return absl::InvalidArgumentError("--pcscf: " + std::string(pcscf.status().message()));

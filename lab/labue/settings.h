@@ -25,6 +25,7 @@ struct Settings {
   std::vector<uint16_t> client_ports = {6301, 6302, 6303, 6304};
   bool no_ipsec = false;
   uint32_t reqid = 0;  // 0: from the process id
+  std::string imei;    // empty: from the IMSI
   std::string answer = "auto", ring = "1", hold_with = "invite";
   std::string smsc;  // empty: sip:smsc@DOMAIN
   uint32_t session_expires = 1800;

@@ -29,7 +29,7 @@
 //   advance 4m                 time passes, timer by timer
 //   fail-send FLOW             the next message sent this way is lost, and the sender hears of it
 //   do NAME k=v ...            steps by name
-//   expect no-message | repeats N | event KIND [TEXT]
+//   expect no-message | repeats N | reset FLOW | event KIND [TEXT]
 //   forget-messages            what was sent and not looked at is of no interest here
 //
 // At the end of a scenario nothing may be left that was sent and not looked at. A message sent again byte for byte on

@@ -204,6 +204,13 @@ class Player {
       if (!world_->transport.sent.empty()) throw Failure("this was sent:\n" + shown(world_->transport.sent.front()));
       return true;
     }
+    if (what == "reset") {
+      const sip::Flow& flow = flow_named(arguments.words.at(1));
+      for (const sip::Flow& reset : world_->transport.resets) {
+        if (same_way(flow, reset)) return true;
+      }
+      throw Failure("no connection was reset on this flow");
+    }
     if (what == "repeats") {
       require("repetitions", arguments.words.at(1), std::to_string(std::exchange(world_->transport.repeats, 0)));
       return true;

@@ -32,10 +32,12 @@ class FakeTransport final : public sip::Transport {
  public:
   explicit FakeTransport(Worker& worker) : worker_(worker) {}
   void send(const sip::Flow& flow, std::string bytes, Failed on_failure) override;
+  void reset(const sip::Flow& flow) override { resets.push_back(flow); }
 
   std::deque<SentMessage> sent;
   size_t repeats = 0;
   std::vector<sip::Flow> failing;
+  std::vector<sip::Flow> resets;  // of connections
   // When set, a message that it takes is not queued: how two daemons of one world reach each other.
   std::function<bool(const sip::Flow&, const std::string&)> divert;
 

@@ -68,6 +68,7 @@ class LoopTransport final : public sip::Transport {
  public:
   explicit LoopTransport(Network& network) : network_(network) {}
   void send(const sip::Flow& flow, std::string bytes, Failed) override { network_.carry(flow, std::move(bytes)); }
+  void reset(const sip::Flow&) override {}
 
  private:
   Network& network_;

@@ -105,6 +105,19 @@ TEST_F(CallChange, when_both_offer_at_once_then_491_and_both_get_their_way_in_th
   EXPECT_TRUE(other->ok) << other->why;
 }
 
+TEST_F(CallChange, when_the_peers_change_takes_long_to_be_acknowledged_then_ours_waits_for_it) {
+  be_up();
+  keep_back_ = [](const std::string& what) { return what == "2 ACK"; };
+  begin(phone(2).calls().hold(true));
+  begin(phone(1).calls().hold(true));
+  pass(seconds(5));
+  EXPECT_FALSE(outcome_);
+  keep_back_ = {};
+  pass(seconds(20));
+  ASSERT_TRUE(outcome_);
+  EXPECT_TRUE(outcome_->ok) << outcome_->why;
+}
+
 TEST_F(CallChange, when_the_peer_knows_the_call_no_more_then_it_is_over) {
   be_up();
   phone(2).calls().drop();
@@ -140,6 +153,20 @@ TEST_F(CallChange, when_no_refresh_comes_then_the_other_side_ends_the_session) {
   EXPECT_EQ(count("2 BYE"), 1u);
   EXPECT_TRUE(contains(message("2 BYE").header(HeaderId::reason), "Session timer expired"));
   EXPECT_FALSE(phone(2).calls().busy());
+}
+
+TEST_F(CallChange, when_a_refresh_meets_another_change_then_it_is_tried_again_after_a_while) {
+  be_up([](HandsetOptions& options) {
+    options.session_expires = 100;
+    options.media = false;
+  });
+  keep_back_ = [](const std::string& what) { return what == "1 UPDATE"; };
+  while (count("1 UPDATE") == 0) pass(std::chrono::milliseconds(500));
+  keep_back_ = {};
+  deliver(phone(1), sip::response_to(message("1 UPDATE"), 491, "Request Pending", "tag").finish());
+  pass(seconds(5));
+  EXPECT_EQ(count("2 200 UPDATE"), 1u);
+  EXPECT_TRUE(phone(1).calls().busy() && phone(2).calls().busy());
 }
 
 TEST_F(CallChange, when_a_refresh_is_not_answered_then_bye) {

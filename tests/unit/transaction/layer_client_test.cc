@@ -7,7 +7,9 @@
 namespace lapwing::sip {
 namespace {
 
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
 
@@ -38,6 +40,21 @@ TEST(Layer, when_a_response_matches_then_delivered_once) {
   net.pass(6 * second);
   EXPECT_EQ(net.counters().client_transactions, 0u);
   EXPECT_EQ(net.counters().responses, 3u);
+}
+
+TEST(Layer, when_an_invite_with_security_verify_is_cancelled_then_cancel_has_it_too_and_requires_nothing) {
+  Layers net;
+  ClientRequest invite = net.request(Method::invite);
+  const std::string verify = "Security-Verify: ipsec-3gpp;alg=hmac-sha-1-96;spi-c=1;spi-s=2;port-c=3;port-s=4\r\n";
+  invite.wire.insert(invite.wire.find("\r\n") + 2, verify + "Require: sec-agree\r\nProxy-Require: sec-agree\r\n");
+  net.start(invite);
+  net.in(response(invite, 180));
+  net.layers[0]->cancel(invite.branch, "");
+  ASSERT_THAT(net.transport[0].sent, SizeIs(2));
+  const std::string& cancel = net.transport[0].sent[1].bytes;
+  EXPECT_THAT(cancel, StartsWith("CANCEL "));
+  EXPECT_THAT(cancel, HasSubstr(verify));
+  EXPECT_THAT(cancel, Not(HasSubstr("Require")));
 }
 
 TEST(Layer, when_a_response_is_stray_then_dropped_and_counted) {

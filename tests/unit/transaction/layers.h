@@ -32,6 +32,7 @@ class FakeTransport final : public Transport {
   void send(const Flow& flow, std::string bytes, Failed on_failure) override {
     sent.push_back({flow, std::move(bytes), std::move(on_failure)});
   }
+  void reset(const Flow&) override {}
 };
 
 inline const Flow kUdp{

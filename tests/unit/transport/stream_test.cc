@@ -342,6 +342,21 @@ TEST(Streams, when_reset_then_the_same_ports_connect_again_at_once) {
   EXPECT_TRUE(net.failures.empty());
 }
 
+TEST(Streams, when_a_connection_is_another_workers_then_it_is_reset_all_the_same) {
+  Net net;
+  Peer server = Peer::bound(endpoint("127.0.0.1")), peer;
+  Flow flow{Protocol::tcp, endpoint("127.0.0.1"), server.local(), 0};
+  {
+    Peer free = Peer::bound(endpoint("127.0.0.1"), SOCK_STREAM, false);
+    flow.local = free.local();
+  }
+  net[0].send(flow, "hello", net.failed());
+  ASSERT_TRUE(net.until([&] { return (peer.valid() || (peer = server.accept()).valid()) && !peer.read().empty(); }));
+  net[1].reset(flow);
+  ASSERT_TRUE(net.until([&] { return peer.read(), peer.closed; }));
+  EXPECT_TRUE(peer.reset);
+}
+
 TEST(Streams, when_the_peer_closed_then_the_same_local_port_connects_again) {
   Net net;
   Endpoint from;
