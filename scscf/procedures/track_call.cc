@@ -1,6 +1,7 @@
 #include "scscf/procedures/track_call.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "common/sip/body.h"
@@ -117,6 +118,18 @@ Step note_invite_response(Core& core, Site& site, const std::shared_ptr<Call>& c
   return Step::answered;
 }
 
+// The network has ended the call, and the callee's 2xx has crossed our CANCEL.
+void end_if_too_late(Core& core, Site& site, const std::shared_ptr<Call>& call) {
+  std::string why;
+  {
+    std::lock_guard lock(call->mutex);
+    why = std::exchange(call->reason, "");
+  }
+  if (why.empty()) return;
+  // Behind the 2xx, which is on its way out now.
+  site.worker.post([&core, &site, call, why] { release(core, site, call, "SIP;cause=480;text=\"Ended\"", why); });
+}
+
 std::string seconds_text(WallTime from, WallTime to) {
   auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count();
   return absl::StrFormat("%.1f s", static_cast<double>(ms) / 1000);
@@ -153,11 +166,10 @@ sip::Forwarding::EditResponse watch_responses(Core& core, Site& site, std::share
   return [&core, &site, call = std::move(call)](sip::Edits& edits, const sip::Message& response) {
     Step step = note_invite_response(core, site, call, response, edits);
     if (step == Step::rings) report_both(core, *call, "call.ringing", call->callee.identity + " rings");
-    if (step == Step::answered) {
-      report_both(
-          core, *call, "call.answered",
-          absl::StrFormat("%s answered after %s", call->callee.identity, seconds_text(call->started, call->answered)));
-    }
+    if (step != Step::answered) return;
+    std::string after = seconds_text(call->started, call->answered);
+    report_both(core, *call, "call.answered", absl::StrFormat("%s answered after %s", call->callee.identity, after));
+    end_if_too_late(core, site, call);
   };
 }
 
