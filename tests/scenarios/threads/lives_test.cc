@@ -1,6 +1,6 @@
-// Registrations with every thread that a deployment has: a P-CSCF and an S-CSCF of four workers each and many handsets,
-// joined by a network in memory that gives each datagram to any worker, as the kernel's hash does. For the thread
-// sanitizer: the outcome is checked, but what counts is what the threads touch on the way.
+// Registrations, calls and messages with every thread that a deployment has: a P-CSCF and an S-CSCF of four workers
+// each and many handsets, joined by a network in memory that gives each datagram to any worker, as the kernel's hash
+// does. For the thread sanitizer: the outcome is checked, but what counts is what the threads touch on the way.
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -12,10 +12,12 @@
 
 #include "absl/strings/str_format.h"
 #include "common/runtime/ids.h"
+#include "common/runtime/one_shot.h"
 #include "lab/labue/handset.h"
 #include "lab/labue/settings.h"
 #include "pcscf/core.h"
 #include "pcscf/ipsec/fake_kernel.h"
+#include "scscf/call_records.h"
 #include "scscf/core.h"
 #include "scscf/procedures/deregister.h"
 
@@ -147,6 +149,8 @@ scscf::Settings scscf_settings() {
   s.name = "sip:scscf." + s.home_domain + ":6060";
   s.listen = {at("10.4.128.22:6060")};
   s.accept_unprotected_aka = true;
+  s.short_messages = {
+      .enabled = true, .uri = "tel:+15550000000", .address = *sms::Address::from_number("+15550000000")};
   return s;
 }
 
@@ -166,13 +170,47 @@ pcscf::Settings pcscf_settings() {
   return s;
 }
 
-// Registers, subscribes, registers again, and leaves; then once more.
-Task<void> live(labue::Handset& handset, std::atomic<int>& failures, std::atomic<size_t>& left,
-                std::promise<void>& all_done) {
+// Where those of one worker wait for each other.
+class Meeting {
+ public:
+  Meeting(Worker& worker, size_t size) : worker_(worker), size_(size) {}
+  Task<void> all() {
+    if (waiting_.size() + 1 == size_) {
+      for (auto& sink : std::exchange(waiting_, {})) sink.set(true);
+      co_return;
+    }
+    OneShot<bool> complete(worker_);
+    waiting_.push_back(complete.sink());
+    co_await complete.wait(std::chrono::seconds(60));
+  }
+
+ private:
+  Worker& worker_;
+  const size_t size_;
+  std::vector<OneShot<bool>::Sink> waiting_;
+};
+
+// Calls the other, which registers again meanwhile, and hangs up; sends it a message and a short message.
+Task<labue::Outcome> talk(labue::Handset& handset, labue::Handset& other) {
+  labue::Outcome outcome = co_await handset.calls().call(other.default_impu());
+  if (outcome.ok) outcome = co_await handset.reregister();
+  if (outcome.ok) outcome = co_await handset.calls().hang_up();
+  if (outcome.ok) outcome = co_await handset.texts().message(other.default_impu(), "hello");
+  std::string number = other.default_impu().substr(4);
+  if (outcome.ok) outcome = co_await handset.texts().sms(number, "hello");
+  co_return outcome;
+}
+
+// Registers, subscribes, one of two calls the other, all register again, and leave; then once more.
+Task<void> live(labue::Handset& handset, labue::Handset& other, bool calls, Meeting& meeting,
+                std::atomic<int>& failures, std::atomic<size_t>& left, std::promise<void>& all_done) {
   for (int round = 0; round < rounds; ++round) {
     labue::Outcome outcome = co_await handset.register_();
     if (outcome.ok) outcome = co_await handset.subscribe_reg();
+    co_await meeting.all();
+    if (outcome.ok && calls) outcome = co_await talk(handset, other);
     if (outcome.ok) outcome = co_await handset.reregister();
+    co_await meeting.all();
     if (outcome.ok) outcome = co_await handset.deregister(round % 2 == 1);
     if (!outcome.ok) {
       ++failures;
@@ -182,7 +220,7 @@ Task<void> live(labue::Handset& handset, std::atomic<int>& failures, std::atomic
   if (--left == 0) all_done.set_value();
 }
 
-TEST(Registration, when_many_handsets_live_on_four_workers_of_each_daemon_then_all_succeed_and_nothing_is_left) {
+TEST(Lives, when_many_handsets_live_on_four_workers_of_each_daemon_then_all_succeed_and_nothing_is_left) {
   SystemClock clock;
   Network network;
   QuickHss hss;
@@ -213,6 +251,8 @@ TEST(Registration, when_many_handsets_live_on_four_workers_of_each_daemon_then_a
   std::vector<std::unique_ptr<labue::Handset>> handsets;
   labue::Settings settings;
   settings.pcscf = "10.4.128.21:5060";
+  settings.no_media = true;
+  settings.ring = "0";
   for (size_t i = 0; i < handset_count; ++i) {
     std::string imsi = absl::StrFormat("0010100000%05d", i + 1);
     auto address = asio::ip::make_address(absl::StrFormat("10.9.%d.%d", i / 200, i % 200 + 1));
@@ -234,13 +274,22 @@ TEST(Registration, when_many_handsets_live_on_four_workers_of_each_daemon_then_a
     transaction->reject(404);
   });
 
+  u_stack.layers[0]->on_ack([&handsets](const sip::Message& ack, const sip::Flow& flow) {
+    for (auto& handset : handsets) {
+      if (handset->options().address == flow.local.address) handset->ack_in(ack);
+    }
+  });
+  std::atomic<uint64_t> records{0};
+  s_core.record_call = [&records](scscf::Call&) { ++records; };
+
   std::atomic<int> failures{0};
+  Meeting meeting(u_stack.pool.at(0), handset_count);
   std::atomic<size_t> left{handset_count};
   std::promise<void> all_done;
-  for (auto& handset : handsets) {
-    u_stack.pool.at(0).post([&, h = handset.get()] {
-      ASSERT_TRUE(h->start().ok());
-      u_stack.pool.at(0).spawn(live(*h, failures, left, all_done));
+  for (size_t i = 0; i < handset_count; ++i) {
+    u_stack.pool.at(0).post([&, i] {
+      ASSERT_TRUE(handsets[i]->start().ok());
+      u_stack.pool.at(0).spawn(live(*handsets[i], *handsets[i ^ 1], i % 2 == 0, meeting, failures, left, all_done));
     });
   }
   s_stack.pool.start();
@@ -251,6 +300,7 @@ TEST(Registration, when_many_handsets_live_on_four_workers_of_each_daemon_then_a
   while (done.wait_for(std::chrono::milliseconds(20)) != std::future_status::ready) {
     s_core.registrar.each([](const scscf::User&) {});
     s_core.registrar.sweep();
+    for (auto& call : s_core.calls.all()) scscf::to_message(*call);
     for (auto& handset : p_core.handsets.all()) std::lock_guard lock(handset->mutex);
     p_core.handsets.sweep();
     if (failures > 0) break;
@@ -264,6 +314,8 @@ TEST(Registration, when_many_handsets_live_on_four_workers_of_each_daemon_then_a
   EXPECT_EQ(failures, 0);
   EXPECT_EQ(kernel.installed().size(), 0u);
   EXPECT_EQ(s_core.registrar.counts().contacts, 0u);
+  EXPECT_EQ(s_core.calls.size(), 0u);
+  EXPECT_EQ(records, handset_count / 2 * rounds);
   EXPECT_EQ(s_core.registrar.counts().challenges, 0u);
   EXPECT_EQ(p_core.spis.in_use(), 0u);
   EXPECT_GT(reports, handset_count * rounds * 3);
