@@ -46,6 +46,7 @@ struct NameAddr {
   Params params;  // header parameters, not the URI's
   bool in_brackets = false;
   static absl::StatusOr<NameAddr> parse(std::string_view value);
+  static absl::StatusOr<NameAddr> parse(Temporary auto&& value) = delete;
   std::string_view tag() const { return params.get("tag"); }
 };
 
@@ -57,6 +58,7 @@ struct Contact {
   std::optional<uint32_t> reg_id;
   uint16_t q = 1000;  // thousandths
   static absl::StatusOr<Contact> parse(std::string_view value);
+  static absl::StatusOr<Contact> parse(Temporary auto&& value) = delete;
 };
 
 // "SIP/2.0/UDP host:port;branch=..." (RFC 3261 section 20.42).
@@ -68,6 +70,7 @@ struct Via {
   uint16_t port = 0;  // 0: not given
   Params params;
   static absl::StatusOr<Via> parse(std::string_view value);
+  static absl::StatusOr<Via> parse(Temporary auto&& value) = delete;
   std::string_view branch() const { return params.get("branch"); }
 };
 
@@ -76,6 +79,7 @@ struct CSeq {
   uint32_t number = 0;
   std::string_view method;
   static absl::StatusOr<CSeq> parse(std::string_view value);
+  static absl::StatusOr<CSeq> parse(Temporary auto&& value) = delete;
 };
 
 // Digest credentials and challenges (RFC 3261 sections 20.7 and 20.44, RFC 3310): scheme and named parameters.
@@ -85,6 +89,7 @@ struct Credentials {
   std::string_view scheme;       // "Digest"
   std::string_view params_text;  // "name=value, name=value": Params::take(rest, ',') goes through them
   static absl::StatusOr<Credentials> parse(std::string_view value);
+  static absl::StatusOr<Credentials> parse(Temporary auto&& value) = delete;
   bool is_digest() const;
   bool has(std::string_view name) const;              // names in any case
   std::string_view raw(std::string_view name) const;  // quotes kept: sees "" where get() sees nothing
@@ -97,6 +102,7 @@ struct TokenParams {
   std::string_view token;
   Params params;
   static absl::StatusOr<TokenParams> parse(std::string_view value);
+  static absl::StatusOr<TokenParams> parse(Temporary auto&& value) = delete;
   // Is it this token or media type? Any case, whatever white space is around '/'.
   bool is(std::string_view wanted) const;
 };

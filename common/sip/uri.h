@@ -8,14 +8,20 @@
 #pragma once
 
 #include <asio/ip/address.hpp>
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "absl/status/statusor.h"
 
 namespace lapwing::sip {
+
+// A text that goes at the end of the statement: what is parsed from it would point into nothing.
+template <typename T>
+concept Temporary = std::same_as<std::remove_cv_t<T>, std::string>;
 
 enum class Scheme : uint8_t { sip, sips, tel, urn, other };
 
@@ -35,6 +41,7 @@ struct Uri {
   // for lr, transport, user, method, ttl, maddr, or any parameter of a tel URI, given twice. Of other parameters given
   // twice the first counts.
   static absl::StatusOr<Uri> parse(std::string_view text);
+  static absl::StatusOr<Uri> parse(Temporary auto&& text) = delete;
 
   bool has_param(std::string_view name) const;          // names in any case
   std::string_view param(std::string_view name) const;  // empty: absent or without value

@@ -153,7 +153,8 @@ std::optional<RpTarget> rp_target(const Core& core, const ServedUser& user, std:
     if (takes_short_messages(contact) && better(contact)) best = &contact;
   }
   if (!best) return std::nullopt;
-  auto hop = sip::NameAddr::parse(best->path.empty() ? "<" + best->uri + ">" : best->path.front());
+  std::string next = best->path.empty() ? "<" + best->uri + ">" : best->path.front();
+  auto hop = sip::NameAddr::parse(next);
   if (!hop.ok()) return std::nullopt;
   auto flow = sip::next_hop(hop->uri, core.settings.listen, sip::Protocol::udp);
   if (!flow.ok()) return std::nullopt;
