@@ -84,7 +84,7 @@ class SocketTransport final : public Transport {
   // port 0: the system chooses; the endpoint that came out.
   absl::StatusOr<Endpoint> listen(Protocol protocol, const Endpoint& local, bool share_port);
   void use_tls(std::shared_ptr<asio::ssl::context> server, std::shared_ptr<asio::ssl::context> client);
-  void send(const Flow& flow, std::string bytes, Failed on_failure) override;
+  void send(const Flow& flow, std::string_view bytes, Failed on_failure) override;
   // Ends this worker's stream connection between the flow's endpoints, if there is one, with a reset: no TIME_WAIT
   // keeps its ports from the next connection.
   void reset(const Flow& flow);
@@ -107,7 +107,7 @@ class SocketTransport final : public Transport {
   struct Datagrams;
   void receive_datagrams(const std::shared_ptr<Datagrams>& socket);
   void accept(const std::shared_ptr<Listener>& listener);
-  void send_datagram(const Flow& flow, const std::string& bytes, Failed on_failure);
+  void send_datagram(const Flow& flow, std::string_view bytes, Failed on_failure);
   void send_stream(const Flow& flow, std::string bytes, Failed on_failure);
   void send_on(uint64_t connection, const Flow& flow, std::string bytes, Failed on_failure);
   void open(const Flow& flow, std::string bytes, Failed on_failure);
