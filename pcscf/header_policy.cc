@@ -71,8 +71,12 @@ void strip(sip::Edits& edits, const sip::Message& message, const HeaderId (&head
   for (HeaderId id : headers) {
     if (message.has(id)) edits.remove(id);
   }
-  for (std::string_view name : not_across) {
-    if (message.first(name)) edits.remove(std::string(name));
+  for (const sip::HeaderRow& row : message.rows()) {
+    if (row.id != HeaderId::other) continue;
+    auto is_name = [&](std::string_view name) { return sip::equals_ignoring_case(name, message.name(row)); };
+    if (std::any_of(std::begin(not_across), std::end(not_across), is_name)) {
+      edits.remove(std::string(message.name(row)));
+    }
   }
 }
 

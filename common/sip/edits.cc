@@ -276,7 +276,7 @@ std::string Edits::write(const Message& message) const {
   size_t added = 0;
   for (const Edit& edit : edits_) {
     apply(edit, rows, outcome);
-    added += edit.name.size() + edit.value.size() + 40;
+    if (!edit.value.empty()) added += edit.name.size() + edit.value.size() + 40;
   }
 
   char length[20];

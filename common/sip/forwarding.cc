@@ -73,7 +73,7 @@ void Forwarding::start(size_t branch, Target target) {
   out.timers = target.timers;
   bool large = target.large && request.buffer().size() > datagram_limit;
   out.flow = large ? *target.large : target.flow;
-  Edits edits = target.edits;
+  Edits edits = large ? target.edits : std::move(target.edits);
   edits.prepend(HeaderId::via, TransactionLayer::via(out.flow.protocol, target.sent_by, out.branch));
   out.wire = edits.write(request);
   branches_[branch].smaller.reset();

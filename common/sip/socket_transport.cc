@@ -240,24 +240,26 @@ void SocketTransport::fail(Failed on_failure, absl::Status status) {
   worker_.post([on_failure = std::move(on_failure), status = std::move(status)]() mutable { on_failure(status); });
 }
 
-void SocketTransport::send(const Flow& flow, std::string bytes, Failed on_failure) {
+void SocketTransport::send(const Flow& flow, std::string_view bytes, Failed on_failure) {
   if (flow.protocol == Protocol::udp) {
     send_datagram(flow, bytes, std::move(on_failure));
   } else {
-    send_stream(flow, std::move(bytes), std::move(on_failure));
+    send_stream(flow, std::string(bytes), std::move(on_failure));
   }
 }
 
-void SocketTransport::send_datagram(const Flow& flow, const std::string& bytes, Failed on_failure) {
+void SocketTransport::send_datagram(const Flow& flow, std::string_view bytes, Failed on_failure) {
   auto found = datagrams_.find(flow.local);
   if (found == datagrams_.end()) {
     return fail(std::move(on_failure), absl::NotFoundError("no UDP socket on " + flow.local.text()));
   }
   asio::error_code error;
-  found->second->socket.send_to(asio::buffer(bytes), {flow.remote.address, flow.remote.port}, 0, error);
+  found->second->socket.send_to(asio::buffer(bytes.data(), bytes.size()), {flow.remote.address, flow.remote.port}, 0,
+                                error);
   if (error == asio::error::connection_refused) {  // of an earlier datagram: this one was not sent
     error.clear();
-    found->second->socket.send_to(asio::buffer(bytes), {flow.remote.address, flow.remote.port}, 0, error);
+    found->second->socket.send_to(asio::buffer(bytes.data(), bytes.size()), {flow.remote.address, flow.remote.port}, 0,
+                                  error);
   }
   if (!error) {
     ++counters_.datagrams_out;

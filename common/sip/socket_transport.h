@@ -84,7 +84,7 @@ class SocketTransport final : public Transport {
   // port 0: the system chooses; the endpoint that came out.
   absl::StatusOr<Endpoint> listen(Protocol protocol, const Endpoint& local, bool share_port);
   void use_tls(std::shared_ptr<asio::ssl::context> server, std::shared_ptr<asio::ssl::context> client);
-  void send(const Flow& flow, std::string bytes, Failed on_failure) override;
+  void send(const Flow& flow, std::string_view bytes, Failed on_failure) override;
   void reset(const Flow& flow) override;
   // Stops listening and closes everything; on the worker, before it stops. Connections that `resets` picks are reset:
   // the system has nothing left to send of them. For ports whose IPsec policies are about to go.
@@ -105,7 +105,7 @@ class SocketTransport final : public Transport {
   struct Datagrams;
   void receive_datagrams(const std::shared_ptr<Datagrams>& socket);
   void accept(const std::shared_ptr<Listener>& listener);
-  void send_datagram(const Flow& flow, const std::string& bytes, Failed on_failure);
+  void send_datagram(const Flow& flow, std::string_view bytes, Failed on_failure);
   void send_stream(const Flow& flow, std::string bytes, Failed on_failure);
   void send_on(uint64_t connection, const Flow& flow, std::string bytes, Failed on_failure);
   void open(const Flow& flow, std::string bytes, Failed on_failure);

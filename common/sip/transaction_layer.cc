@@ -165,7 +165,8 @@ void ServerTransaction::respond(int code, std::string wire) {
   Actions actions = std::visit([code](auto& machine) { return machine.respond(code); }, entry_->machine);
   // What the machine does not send (RFC 4320) must not answer retransmissions either.
   if (std::any_of(actions.begin(), actions.end(), [](const Action& a) { return a.kind == Action::Kind::send; })) {
-    wire.shrink_to_fit();  // it may be kept for two minutes
+    // It may be kept for two minutes; a few bytes more are cheaper than a copy.
+    if (entry_->final && wire.capacity() > wire.size() + wire.size() / 4) wire.shrink_to_fit();
     entry_->latest = std::move(wire);
   }
   entry_->layer->server_actions(entry_, actions);
@@ -400,9 +401,12 @@ void TransactionLayer::end(const std::shared_ptr<ServerEntry>& entry) {
 
 void TransactionLayer::send_latest(const std::shared_ptr<ServerEntry>& entry) {
   if (entry->latest.empty()) return;
-  transport_.send(entry->reply_flow, entry->latest, [this, entry](const absl::Status& status) {
+  // No larger capture than this: it would take an allocation for each response.
+  transport_.send(entry->reply_flow, entry->latest, [entry](const absl::Status& status) {
     LW_LOG(info, "a response could not be sent (%s): %s", entry->reply_flow.text(), std::string(status.message()));
-    server_actions(entry, std::visit([](auto& machine) { return machine.on_transport_error(); }, entry->machine));
+    if (!entry->layer) return;
+    entry->layer->server_actions(
+        entry, std::visit([](auto& machine) { return machine.on_transport_error(); }, entry->machine));
   });
 }
 

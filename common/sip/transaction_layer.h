@@ -194,7 +194,7 @@ class TransactionLayer final : public Receiver {
   void start(ClientRequest request, ClientTransaction::User user);
 
   // An ACK for a 2xx, which has no transaction (RFC 3261 section 13.2.2.4).
-  void send_ack(const Flow& flow, std::string wire) { transport_.send(flow, std::move(wire), {}); }
+  void send_ack(const Flow& flow, std::string_view wire) { transport_.send(flow, wire, {}); }
   void reset_connection(const Flow& flow) { transport_.reset(flow); }
   // Ends an INVITE of ours (RFC 3261 section 9.1): CANCEL goes as soon as there is a provisional response. reason:
   // value of its Reason header, or empty. The user hears the final response; a time-out when none comes within 64*T1.

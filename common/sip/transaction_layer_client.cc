@@ -58,12 +58,17 @@ std::string cancel_for(const std::string& invite_wire, std::string_view reason) 
 }  // namespace
 
 std::string TransactionLayer::new_branch() {
-  return absl::StrFormat("%s%02x%s", our_mark, worker_.index(), random_hex(16));
+  std::string branch;
+  branch.reserve(our_mark.size() + 18);
+  auto worker = static_cast<char>(worker_.index());
+  return branch.append(our_mark).append(to_hex({&worker, 1})).append(random_hex(16));
 }
 
 std::string TransactionLayer::via(Protocol protocol, std::string_view sent_by, std::string_view branch) {
-  return absl::StrFormat("SIP/2.0/%s %s;branch=%s%s", protocol_text(protocol), sent_by, branch,
-                         protocol == Protocol::udp ? ";rport" : "");
+  std::string value;
+  value.reserve(sent_by.size() + branch.size() + 32);
+  value.append("SIP/2.0/").append(protocol_text(protocol)).append(1, ' ').append(sent_by);
+  return value.append(";branch=").append(branch).append(protocol == Protocol::udp ? ";rport" : "");
 }
 
 Task<Answer> TransactionLayer::request(ClientRequest request) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -37,8 +38,8 @@ class Transport {
   virtual ~Transport() = default;
   // Sends the bytes of one message. Streams: on the flow's connection while it lives, else on an open connection
   // between the same endpoints, else on a new one. on_failure runs later on this worker, never inside send(), and at
-  // most once; success is silent. May be empty.
-  virtual void send(const Flow& flow, std::string bytes, Failed on_failure) = 0;
+  // most once; success is silent. May be empty. Of the bytes a stream keeps a copy; a datagram needs none.
+  virtual void send(const Flow& flow, std::string_view bytes, Failed on_failure) = 0;
   // Ends the stream connection between the flow's endpoints, if there is one, with a reset: no TIME_WAIT keeps its
   // ports from the next connection. Another worker's ends a moment later.
   virtual void reset(const Flow& flow) = 0;

@@ -258,7 +258,7 @@ class ScenarioTest : public testing::Test {
 
 }  // namespace
 
-void FakeTransport::send(const sip::Flow& flow, std::string bytes, Failed on_failure) {
+void FakeTransport::send(const sip::Flow& flow, std::string_view message, Failed on_failure) {
   for (auto it = failing.begin(); it != failing.end(); ++it) {
     if (!same_way(*it, flow)) continue;
     failing.erase(it);
@@ -268,6 +268,7 @@ void FakeTransport::send(const sip::Flow& flow, std::string bytes, Failed on_fai
     }
     return;
   }
+  std::string bytes(message);
   if (divert && divert(flow, bytes)) return;
   if (!seen_.insert(flow.text() + bytes).second) {
     ++repeats;

@@ -31,7 +31,7 @@ struct SentMessage {
 class FakeTransport final : public sip::Transport {
  public:
   explicit FakeTransport(Worker& worker) : worker_(worker) {}
-  void send(const sip::Flow& flow, std::string bytes, Failed on_failure) override;
+  void send(const sip::Flow& flow, std::string_view bytes, Failed on_failure) override;
   void reset(const sip::Flow& flow) override { resets.push_back(flow); }
 
   std::deque<SentMessage> sent;

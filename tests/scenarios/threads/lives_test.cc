@@ -69,7 +69,9 @@ class Network {
 class LoopTransport final : public sip::Transport {
  public:
   explicit LoopTransport(Network& network) : network_(network) {}
-  void send(const sip::Flow& flow, std::string bytes, Failed) override { network_.carry(flow, std::move(bytes)); }
+  void send(const sip::Flow& flow, std::string_view bytes, Failed) override {
+    network_.carry(flow, std::string(bytes));
+  }
   void reset(const sip::Flow&) override {}
 
  private:

@@ -45,8 +45,8 @@ class FakeNetwork final : public sip::Transport, public Ports {
       return absl::StrFormat("%s %s -> %s", sip::protocol_text(flow.protocol), flow.local.text(), flow.remote.text());
     }
   };
-  void send(const sip::Flow& flow, std::string bytes, Failed) override {
-    sip::ParseResult parsed = sip::Message::parse(std::move(bytes), sip::Framing::stream);
+  void send(const sip::Flow& flow, std::string_view bytes, Failed) override {
+    sip::ParseResult parsed = sip::Message::parse(std::string(bytes), sip::Framing::stream);
     ASSERT_TRUE(parsed.ok()) << parsed.failure->why;
     sent.push_back({flow, std::move(*parsed.message)});
   }

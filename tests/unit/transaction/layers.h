@@ -29,8 +29,8 @@ class FakeTransport final : public Transport {
     Failed on_failure;
   };
   std::vector<Sent> sent;
-  void send(const Flow& flow, std::string bytes, Failed on_failure) override {
-    sent.push_back({flow, std::move(bytes), std::move(on_failure)});
+  void send(const Flow& flow, std::string_view bytes, Failed on_failure) override {
+    sent.push_back({flow, std::string(bytes), std::move(on_failure)});
   }
   void reset(const Flow&) override {}
 };
