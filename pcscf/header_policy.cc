@@ -80,7 +80,8 @@ void strip(sip::Edits& edits, const sip::Message& message, const HeaderId (&head
 bool wants_to_stay_unknown(const sip::Message& message) {
   return std::any_of(message.rows().begin(), message.rows().end(), [&](const sip::HeaderRow& row) {
     if (row.id != HeaderId::privacy) return false;
-    auto values = sip::TokenParams::parse("x;" + sip::unfold(message.value(row)));
+    std::string text = "x;" + sip::unfold(message.value(row));
+    auto values = sip::TokenParams::parse(text);
     return values.ok() && values->params.has("id");
   });
 }
