@@ -139,7 +139,8 @@ std::string seconds_text(WallTime from, WallTime to) {
 
 void note_invite(Call& call, const sip::Message& invite, WallTime now) {
   call.call_id = std::string(invite.header(HeaderId::call_id));
-  auto vector = sip::TokenParams::parse("x;" + sip::unfold(invite.header(HeaderId::p_charging_vector)));
+  std::string charging = "x;" + sip::unfold(invite.header(HeaderId::p_charging_vector));
+  auto vector = sip::TokenParams::parse(charging);
   if (vector.ok()) call.icid = vector->params.unquoted("icid-value");
   call.started = call.since = now;
   auto from = sip::NameAddr::parse(invite.header(HeaderId::from));
