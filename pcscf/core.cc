@@ -7,6 +7,7 @@
 #include "common/sip/validate.h"
 #include "pcscf/procedures/register.h"
 #include "pcscf/procedures/relay.h"
+#include "pcscf/sa_sets.h"
 
 namespace lapwing::pcscf {
 namespace {
@@ -20,6 +21,8 @@ void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransacti
   const sip::Message& request = transaction->request();
   const sip::Flow& flow = transaction->flow();
   if (sip::Verdict verdict = sip::check_forwarding(request, known_options); !verdict.ok()) {
+    std::optional<Carrier> carrier = core.on_protected_port(flow) ? carrier_of(core, flow) : std::nullopt;
+    if (carrier) transaction->reply_by(reply_flow(carrier->entry, flow));
     sip::Writer no = transaction->response(verdict.status);
     if (!verdict.unsupported.empty()) no.add(HeaderId::unsupported, verdict.unsupported);
     return transaction->respond(verdict.status, std::move(no).finish());

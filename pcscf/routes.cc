@@ -23,22 +23,8 @@ bool is_ours(const Core& core, const sip::Uri& uri) {
 
 }  // namespace
 
-Routes read_routes(const Core& core, const sip::Message& request) {
-  Routes routes;
-  for (std::string_view value : request.values(HeaderId::route)) {
-    auto hop = sip::NameAddr::parse(value);
-    if (hop.ok() && routes.rest.empty() && is_ours(core, hop->uri)) {
-      if (routes.own++ == 0) routes.token = std::string(hop->uri.user);
-      continue;
-    }
-    routes.rest.push_back(sip::unfold(value));
-  }
-  return routes;
-}
-
-void set_routes(sip::Edits& edits, const sip::Message& request, const std::vector<std::string>& routes) {
-  if (request.has(HeaderId::route)) edits.remove(HeaderId::route);
-  for (const std::string& hop : routes) edits.append(HeaderId::route, hop);
+sip::RouteSet read_routes(const Core& core, const sip::Message& request) {
+  return sip::read_route_set(request, [&core](const sip::Uri& uri) { return is_ours(core, uri); });
 }
 
 void record_route(sip::Edits& edits, const Core& core, const Handset& handset, const sip::Flow& gm, bool toward_core) {

@@ -3,21 +3,14 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "common/sip/edits.h"
+#include "common/sip/route_set.h"
 #include "pcscf/core.h"
 
 namespace lapwing::pcscf {
 
-struct Routes {
-  std::vector<std::string> rest;  // behind our own ones at the top
-  std::string token;              // of our first one
-  size_t own = 0;                 // how many were ours
-};
-Routes read_routes(const Core& core, const sip::Message& request);
-// Leaves exactly these.
-void set_routes(sip::Edits& edits, const sip::Message& request, const std::vector<std::string>& routes);
+sip::RouteSet read_routes(const Core& core, const sip::Message& request);
 
 // The dialog's later requests come through us on both sides (TS 24.229 sections 5.2.6.3 and 5.2.6.4): the handset sees
 // port-ps, the core our side. gm: the handset's flow.

@@ -91,8 +91,8 @@ void proxy(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> trans
     return transaction->respond(verdict.status, std::move(no).finish());
   }
   if (in_dialog(request)) return site.worker.spawn(in_dialog(core, site, std::move(transaction)));
-  Routes routes = read_routes(core, request);
-  if (routes.ours && routes.user == "orig") return site.worker.spawn(originate(core, site, std::move(transaction)));
+  sip::RouteSet routes = read_routes(core, request);
+  if (routes.own > 0 && routes.user == "orig") return site.worker.spawn(originate(core, site, std::move(transaction)));
   site.worker.spawn(terminate(core, site, std::move(transaction)));
 }
 

@@ -78,8 +78,8 @@ void assert_identity(sip::Edits& edits, const sip::Message& message, Handset& ha
 }
 
 // A request in a dialog comes with the Route that our Record-Route made, so with the token of its sender.
-std::optional<Refusal> check_dialog(Core& core, const Sender& sender, const Routes& routes) {
-  std::shared_ptr<Handset> owner = core.handsets.by_token(routes.token);
+std::optional<Refusal> check_dialog(Core& core, const Sender& sender, const sip::RouteSet& routes) {
+  std::shared_ptr<Handset> owner = core.handsets.by_token(routes.user);
   if (!owner) return Refusal{481};
   if (owner->impi != sender.handset->impi) return Refusal{403, "Not Your Dialog"};
   return std::nullopt;
@@ -97,7 +97,7 @@ std::optional<Refusal> check_media(const Core& core, const sip::Message& request
 }
 
 Decision toward_core(Core& core, const Sender& sender, const sip::Message& request, const sip::Flow& came_by) {
-  Routes routes = read_routes(core, request);
+  sip::RouteSet routes = read_routes(core, request);
   bool initial = !in_dialog(request);
   sip::Target target;
   strip_from_handset(target.edits, request);
@@ -111,7 +111,7 @@ Decision toward_core(Core& core, const Sender& sender, const sip::Message& reque
     routes.rest = sender.handset->service_route;
   }
   if (auto refusal = check_media(core, request)) return *refusal;
-  set_routes(target.edits, request, routes.rest);
+  sip::write_route_set(target.edits, request, routes);
   if (routes.rest.empty()) return Refusal{400, "No Route To The Core"};
   auto hop = sip::NameAddr::parse(routes.rest.front());
   if (!hop.ok()) return Refusal{400, "Bad Route"};
@@ -133,7 +133,7 @@ Decision toward_core(Core& core, const Sender& sender, const sip::Message& reque
   return target;
 }
 
-Decision toward_handset(Core& core, Handset& handset, const sip::Message& request, const Routes& routes) {
+Decision toward_handset(Core& core, Handset& handset, const sip::Message& request, const sip::RouteSet& routes) {
   sip::Target target;
   {
     std::lock_guard lock(handset.mutex);
@@ -142,7 +142,7 @@ Decision toward_handset(Core& core, Handset& handset, const sip::Message& reques
     target.flow = *flow;
   }
   strip_to_handset(target.edits, request);
-  set_routes(target.edits, request, routes.rest);
+  sip::write_route_set(target.edits, request, routes);
   target.edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(request) - 1));
   if (makes_dialog(request)) record_route(target.edits, core, handset, target.flow, false);
   if (core.on_protected_port(target.flow)) {
@@ -217,11 +217,11 @@ Task<void> from_handset(Core& core, Site& site, TransactionPtr transaction) {
 
 Task<void> to_handset(Core& core, Site& site, TransactionPtr transaction) {
   const sip::Message& request = transaction->request();
-  Routes routes = read_routes(core, request);
+  sip::RouteSet routes = read_routes(core, request);
   if (routes.own == 0 && request.method() == sip::Method::notify) {
     co_return co_await notified(core, site, std::move(transaction));
   }
-  std::shared_ptr<Handset> handset = core.handsets.by_token(routes.token);
+  std::shared_ptr<Handset> handset = core.handsets.by_token(routes.user);
   if (!handset) co_return transaction->reject(404, "No Such Handset");
   if (request.method() == sip::Method::notify) co_await behind_answers(core, site, *handset);
   Decision decision = toward_handset(core, *handset, request, routes);
@@ -233,8 +233,8 @@ void forward_ack(Core& core, Site& site, const sip::Message& ack, const sip::Flo
   if (sip::max_forwards(ack) == 0) return;
   if (core.on_core_side(flow)) {
     if (!core.trusts(flow.remote.address)) return;
-    Routes routes = read_routes(core, ack);
-    std::shared_ptr<Handset> handset = core.handsets.by_token(routes.token);
+    sip::RouteSet routes = read_routes(core, ack);
+    std::shared_ptr<Handset> handset = core.handsets.by_token(routes.user);
     if (handset) send_ack(site, ack, toward_handset(core, *handset, ack, routes));
   } else if (std::optional<Sender> sender = sender_of(core, flow)) {
     send_ack(site, ack, toward_core(core, *sender, ack, flow));

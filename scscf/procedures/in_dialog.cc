@@ -13,16 +13,15 @@ namespace {
 using sip::HeaderId;
 
 // Where the request goes behind us; nullopt: nowhere.
-std::optional<sip::Target> onward(const Core& core, const sip::Message& request, const Routes& routes,
+std::optional<sip::Target> onward(const Core& core, const sip::Message& request, const sip::RouteSet& routes,
                                   const Call* call) {
-  std::string next = routes.rest.empty() ? "<" + std::string(request.request_uri()) + ">" : routes.rest.front();
+  std::string next = routes.rest.empty() ? "<" + routes.request_uri + ">" : routes.rest.front();
   auto hop = sip::NameAddr::parse(next);
   if (!hop.ok()) return std::nullopt;
   auto flow = sip::next_hop(hop->uri, core.settings.listen, sip::Protocol::udp);
   if (!flow.ok()) return std::nullopt;
   sip::Target target;
-  target.edits.remove(HeaderId::route);
-  for (const std::string& route : routes.rest) target.edits.append(HeaderId::route, route);
+  sip::write_route_set(target.edits, request, routes);
   target.edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(request) - 1));
   // The call's charging identifier goes with all its requests (TS 24.229 section 4.5.2).
   if (call && !call->icid.empty() && !request.has(HeaderId::p_charging_vector)) {
@@ -57,8 +56,8 @@ void note_bye(Core& core, Call& call, const sip::Message& bye) {
 
 Task<void> in_dialog(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
   const sip::Message& request = transaction->request();
-  Routes routes = read_routes(core, request);
-  if (!routes.ours) co_return transaction->reject(481);
+  sip::RouteSet routes = read_routes(core, request);
+  if (routes.own == 0) co_return transaction->reject(481);
   std::shared_ptr<Call> call = core.calls.find(routes.user);
   std::optional<sip::Target> target = onward(core, request, routes, call.get());
   if (!target) co_return transaction->reject(404, "Route Leads Nowhere");
@@ -78,8 +77,8 @@ Task<void> in_dialog(Core& core, Site& site, std::shared_ptr<sip::ServerTransact
 }
 
 void forward_ack(Core& core, Site& site, const sip::Message& ack) {
-  Routes routes = read_routes(core, ack);
-  if (!routes.ours || sip::max_forwards(ack) == 0) return;
+  sip::RouteSet routes = read_routes(core, ack);
+  if (routes.own == 0 || sip::max_forwards(ack) == 0) return;
   std::shared_ptr<Call> call = core.calls.find(routes.user);
   if (call) note_request(*call, ack);
   std::optional<sip::Target> target = onward(core, ack, routes, nullptr);

@@ -56,18 +56,8 @@ bool in_dialog(const sip::Message& request) {
   return to.ok() && !to->tag().empty();
 }
 
-Routes read_routes(const Core& core, const sip::Message& request) {
-  Routes routes;
-  for (std::string_view value : request.values(HeaderId::route)) {
-    auto hop = sip::NameAddr::parse(value);
-    if (hop.ok() && routes.rest.empty() && is_ours(core, hop->uri)) {
-      if (!routes.ours) routes.user = std::string(hop->uri.user);
-      routes.ours = true;
-      continue;
-    }
-    routes.rest.push_back(sip::unfold(value));
-  }
-  return routes;
+sip::RouteSet read_routes(const Core& core, const sip::Message& request) {
+  return sip::read_route_set(request, [&core](const sip::Uri& uri) { return is_ours(core, uri); });
 }
 
 std::optional<Passage> begin_passage(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
@@ -127,7 +117,10 @@ Task<void> pass_on(Core& core, Site& site, Passage passage, sip::Target target) 
   std::shared_ptr<Call> call = passage.call;
   if (call && !core.calls.add(call)) co_return refuse(core, passage, 503, "Too Many Calls", "too many calls");
   auto context = sip::Forwarding::make(site.transactions, passage.transaction, watch_responses(core, site, call));
-  if (call) call->inviting = context;
+  if (call) {
+    call_started(core, *call);
+    call->inviting = context;
+  }
   std::vector<sip::Target> targets;
   targets.push_back(std::move(target));
   co_await context->send(std::move(targets));

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "common/sip/route_set.h"
 #include "scscf/core.h"
 
 namespace lapwing::scscf {
@@ -30,13 +31,8 @@ sip::Target branch_of(const Core& core, const Passage& passage, const sip::Flow&
 // Sends it to one next hop that is not ours, and brings back what it answers.
 Task<void> pass_on(Core& core, Site& site, Passage passage, sip::Target target);
 
-// A Route of ours at the top: what it says, and what is behind it.
-struct Routes {
-  bool ours = false;
-  std::string user;               // of our first one: "orig", "term", or the token of a dialog
-  std::vector<std::string> rest;  // behind all of ours at the top
-};
-Routes read_routes(const Core& core, const sip::Message& request);
+// The user of a Route of ours is "orig", "term", or the token of a dialog.
+sip::RouteSet read_routes(const Core& core, const sip::Message& request);
 bool in_dialog(const sip::Message& request);
 
 }  // namespace lapwing::scscf

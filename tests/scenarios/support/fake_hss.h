@@ -8,9 +8,9 @@
 //   hss: LIR {{tel-impu}} -> 2001 name=sip:scscf2        `originating` behind the identity where the flag is set
 //
 // "@host": the request names this Destination-Host. Answers: 2001, e5001 (experimental), then what the command carries
-// (UAA and LIA: name=URI, capabilities=1,2 optional=3 names=URI; MAA: `vector`, or `vector RAND AUTN XRES CK IK` in hex; SAA:
-// the name of a variable), or a failure: timeout, no-peer, overloaded, undelivered, malformed; or `silence`: no answer,
-// until the client's deadline of 5 s.
+// (UAA and LIA: name=URI, capabilities=1,2 optional=3 names=URI; MAA: `vector`, or `vector RAND AUTN XRES CK IK` in
+// hex; SAA: the name of a variable), or a failure: timeout, no-peer, overloaded, undelivered, malformed; or `silence`:
+// no answer, until the client's deadline of 5 s.
 //
 // A vector sets: rand, nonce, ck, ik, response (qop=auth), response-auth-int, response-no-qop, auts (base64), auts-hex
 // and response-wrong.

@@ -7,7 +7,7 @@
 //   ~ INVITE sip:bob@home SIP/2.0      the start line
 //
 // What went and what changed first, in the old order, then what is new, in the new order. Rows that only changed their
-// place show as gone and new; bodies must be the same byte for byte.
+// place show as changed, or as gone and new; bodies must be the same byte for byte.
 #pragma once
 
 #include <string>

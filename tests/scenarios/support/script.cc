@@ -1,5 +1,6 @@
 #include "tests/scenarios/support/script.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -153,6 +154,10 @@ std::string edited(std::string message, const std::string& edits) {
       std::erase_if(rows, [&](const std::string& row) { return same(row, edit.substr(2)); });
       continue;
     }
+    if (edit.starts_with("$ ")) {
+      rows.push_back(edit.substr(2));
+      continue;
+    }
     bool add = edit.starts_with("+ ");
     if (add) edit.erase(0, 2);
     auto place = rows.begin() + 1;
@@ -168,9 +173,7 @@ std::string edited(std::string message, const std::string& edits) {
     if (place != rows.end() && !add) {
       *place = edit;
     } else {
-      auto last = rows.end();
-      if (same(rows.back(), "Content-Length")) --last;
-      rows.insert(last, edit);
+      rows.insert(std::find_if(rows.begin(), rows.end(), [&](auto& row) { return same(row, "Content-Length"); }), edit);
     }
   }
   std::string out;

@@ -21,8 +21,9 @@
 //                                      alone, for a connection that the daemon opens from any port
 //   > FLOW [MESSAGE k=v ...]   a message comes in on the flow. Its text stands indented below; when it is named, the
 //                              lines below change it: `Header: value` replaces the first row or adds one,
-//                              `+ Header: value` adds a row, `- Header` removes every row. k=v binds variables for
-//                              this message only; v may be "quoted".
+//                              `+ Header: value` adds a row (before Content-Length where there is one; `$ Header:
+//                              value`: behind everything), `- Header` removes every row. k=v binds variables for this
+//                              message only; v may be "quoted".
 //   < FLOW [MESSAGE k=v ...]   the oldest message that the daemon sent and nobody looked at is this one, by this way
 //   again FLOW                 the last message that came in on the flow comes once more, byte for byte
 //   file FLOW NAME             a message of the handset data folder comes in; lines below it change its headers
