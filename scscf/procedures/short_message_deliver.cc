@@ -117,9 +117,11 @@ Task<End> send_all(Core& core, Site& site, std::string receiver) {
 
 Task<void> run(Core& core, Site& site, std::string receiver) {
   End how = co_await send_all(core, site, receiver);
-  std::optional<Duration> pause = core.short_messages.end(receiver, how);
+  std::optional<ShortMessages::Pause> pause = core.short_messages.end(receiver, how);
   if (!pause) co_return;
-  site.worker.timers().after(*pause, [&core, &site, receiver] { deliver_short_messages(core, site, receiver); });
+  site.worker.timers().after(pause->length, [&core, &site, receiver, retry = pause->retry] {
+    if (core.short_messages.begin(receiver, retry)) site.worker.spawn(run(core, site, receiver));
+  });
 }
 
 }  // namespace
@@ -153,7 +155,8 @@ std::optional<RpTarget> rp_target(const Core& core, const ServedUser& user, std:
     if (takes_short_messages(contact) && better(contact)) best = &contact;
   }
   if (!best) return std::nullopt;
-  auto hop = sip::NameAddr::parse(best->path.empty() ? "<" + best->uri + ">" : best->path.front());
+  std::string next = best->path.empty() ? "<" + best->uri + ">" : best->path.front();
+  auto hop = sip::NameAddr::parse(next);
   if (!hop.ok()) return std::nullopt;
   auto flow = sip::next_hop(hop->uri, core.settings.listen, sip::Protocol::udp);
   if (!flow.ok()) return std::nullopt;
