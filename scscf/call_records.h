@@ -18,8 +18,8 @@ v1::CallRecord to_record(Call& call);
 // waits only when thousands of records are queued. A full disk loses records, and is told in the log.
 class CallRecords {
  public:
-  // megabytes: at this size the file becomes FILE.1 and so on; files: how many older ones are kept. Error: it cannot be
-  // written.
+  // megabytes: at this size calls.jsonl becomes calls.1.jsonl, and so on; files: how many older ones are kept. Error:
+  // it cannot be written.
   static absl::StatusOr<CallRecords> open(const std::string& file, size_t megabytes, size_t files);
   CallRecords(CallRecords&& other) noexcept;
   CallRecords& operator=(CallRecords&&) = delete;

@@ -24,11 +24,13 @@ bool ShortMessages::put(const std::string& receiver, ShortMessage message) {
   return true;
 }
 
-bool ShortMessages::begin(const std::string& receiver) {
+bool ShortMessages::begin(const std::string& receiver, uint64_t retry) {
   std::lock_guard lock(mutex_);
   auto found = mailboxes_.find(receiver);
   if (found == mailboxes_.end() || found->second.busy || found->second.memory_full) return false;
+  if (retry != 0 && found->second.retry != retry) return false;
   found->second.busy = true;
+  found->second.retry = 0;
   return true;
 }
 
@@ -48,7 +50,7 @@ void ShortMessages::remove_first(const std::string& receiver) {
   --count_;
 }
 
-std::optional<Duration> ShortMessages::end(const std::string& receiver, End how) {
+std::optional<ShortMessages::Pause> ShortMessages::end(const std::string& receiver, End how) {
   std::lock_guard lock(mutex_);
   auto found = mailboxes_.find(receiver);
   if (found == mailboxes_.end()) return std::nullopt;
@@ -60,9 +62,10 @@ std::optional<Duration> ShortMessages::end(const std::string& receiver, End how)
     return std::nullopt;
   }
   // One came in just when the last had gone.
-  if (how == End::all_sent) return Duration::zero();
+  if (how == End::all_sent) return Pause{};
   if (how != End::try_later) return std::nullopt;
-  return pauses[std::min<size_t>(mailbox.failures++, std::size(pauses) - 1)];
+  mailbox.retry = ++last_retry_;
+  return Pause{pauses[std::min<size_t>(mailbox.failures++, std::size(pauses) - 1)], mailbox.retry};
 }
 
 void ShortMessages::memory_available(const std::string& receiver) {
@@ -105,10 +108,11 @@ bool ShortMessages::empty() {
 
 uint8_t ShortMessages::expect_report(const std::string& impi, OneShot<sms::RpMessage>::Sink sink) {
   std::lock_guard lock(mutex_);
-  do {
-    ++last_reference_;
-  } while (reports_.contains(report_key(impi, last_reference_)));
-  reports_.emplace(report_key(impi, last_reference_), std::move(sink));
+  uint8_t oldest = ++last_reference_;
+  while (reports_.contains(report_key(impi, last_reference_))) {
+    if (++last_reference_ == oldest) break;
+  }
+  reports_.insert_or_assign(report_key(impi, last_reference_), std::move(sink));
   return last_reference_;
 }
 

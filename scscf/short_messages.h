@@ -37,7 +37,8 @@ class ShortMessages {
   // False: a limit is reached.
   bool put(const std::string& receiver, ShortMessage message);
   // Takes the receiver's turn: false when somebody has it, nothing waits, or the handset's memory is full.
-  bool begin(const std::string& receiver);
+  // retry: of the pause that is over; false too when somebody tried since. 0: something new makes it worth trying.
+  bool begin(const std::string& receiver, uint64_t retry = 0);
   // The oldest message, and whether others wait behind it; with the turn.
   struct Next {
     ShortMessage message;
@@ -45,17 +46,22 @@ class ShortMessages {
   };
   std::optional<Next> next(const std::string& receiver);
   void remove_first(const std::string& receiver);
-  // Gives the turn back. pause: how long until it is worth trying again, longer each time; nullopt: nothing waits, or
+  // Gives the turn back. Pause: how long until it is worth trying again, longer each time; nullopt: nothing waits, or
   // the receiver is to come first.
   enum class End { all_sent, try_later, receiver_absent, memory_full };
-  std::optional<Duration> end(const std::string& receiver, End how);
+  struct Pause {
+    Duration length{};
+    uint64_t retry = 0;  // for begin(): each receiver has one pause that counts, its last
+  };
+  std::optional<Pause> end(const std::string& receiver, End how);
   void memory_available(const std::string& receiver);
   // Takes what nobody came for in time; receiver and message.
   std::vector<std::pair<std::string, ShortMessage>> take_expired(TimePoint now);
   size_t size();
   bool empty();
 
-  // A report that a handset (impi) is to give to the message with this reference.
+  // A report that a handset (impi) is to give to the message with this reference. When all 256 are awaited, the oldest
+  // report is given up.
   uint8_t expect_report(const std::string& impi, OneShot<sms::RpMessage>::Sink sink);
   void forget_report(const std::string& impi, uint8_t reference);
   // False: nobody waits for it.
@@ -66,6 +72,7 @@ class ShortMessages {
     std::deque<ShortMessage> waiting;
     bool busy = false, memory_full = false;
     uint32_t failures = 0;
+    uint64_t retry = 0;
   };
   const size_t limit_, per_receiver_;
   std::mutex mutex_;
@@ -73,6 +80,7 @@ class ShortMessages {
   absl::flat_hash_map<std::string, Mailbox> mailboxes_;
   absl::flat_hash_map<std::string, OneShot<sms::RpMessage>::Sink> reports_;
   uint8_t last_reference_ = 0;
+  uint64_t last_retry_ = 0;
 };
 
 }  // namespace lapwing::scscf

@@ -1,5 +1,7 @@
 #include "common/sms/address.h"
 
+#include "common/sms/alphabet.h"
+
 namespace lapwing::sms {
 namespace {
 
@@ -20,6 +22,11 @@ absl::StatusOr<Address> Address::from_number(std::string_view number) {
   }
   address.text = number;
   return address;
+}
+
+Address Address::from_name(std::string_view utf8) {
+  std::string septets = to_gsm7(utf8).value_or("?");
+  return Address{alphanumeric, from_gsm7(std::string_view(septets).substr(0, most_letters))};
 }
 
 std::string Address::number() const {

@@ -22,6 +22,8 @@ struct Address {
 
   // With '+' in front an international number. InvalidArgument: not such digits, none, or more than 20.
   static absl::StatusOr<Address> from_number(std::string_view number);
+  // A name in letters: as many characters as 11 septets take; "?" where it is not of the GSM 7 bit alphabet.
+  static Address from_name(std::string_view utf8);
   // The digits, with '+' when international; letters as they are.
   std::string number() const;
   bool is_alphanumeric() const { return (type & 0x70) == 0x50; }

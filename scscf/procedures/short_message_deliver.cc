@@ -117,9 +117,11 @@ Task<End> send_all(Core& core, Site& site, std::string receiver) {
 
 Task<void> run(Core& core, Site& site, std::string receiver) {
   End how = co_await send_all(core, site, receiver);
-  std::optional<Duration> pause = core.short_messages.end(receiver, how);
+  std::optional<ShortMessages::Pause> pause = core.short_messages.end(receiver, how);
   if (!pause) co_return;
-  site.worker.timers().after(*pause, [&core, &site, receiver] { deliver_short_messages(core, site, receiver); });
+  site.worker.timers().after(pause->length, [&core, &site, receiver, retry = pause->retry] {
+    if (core.short_messages.begin(receiver, retry)) site.worker.spawn(run(core, site, receiver));
+  });
 }
 
 }  // namespace

@@ -28,7 +28,10 @@ Task<Receiver> find_receiver(Core& core, Site& site, sms::Address number) {
   }
   std::vector<std::string> identities = possible_identities(core.settings.numbers, *uri, core.settings.home_domain);
   for (const std::string& identity : identities) {
-    if (auto user = find_served_user(core, identity)) co_return Receiver{user->identity.canonical, 0, ""};
+    auto user = find_served_user(core, identity);
+    if (!user) continue;
+    if (!user->identity.barred) co_return Receiver{user->identity.canonical, 0, ""};
+    co_return Receiver{"", static_cast<uint8_t>(sms::RpCause::unassigned_number), identity + " is barred"};
   }
   Location found = co_await locate(core, site, identities);
   const auto* nowhere = std::get_if<Outcome>(&found.where);
@@ -49,7 +52,7 @@ sms::Address originator_of(const ServedUser& sender) {
   }
   auto uri = sip::Uri::parse(sender.identity.uri);
   std::string name = uri.ok() ? sip::unescape(uri->user) : "unknown";
-  return sms::Address{sms::Address::alphanumeric, name.substr(0, sms::Address::most_letters)};
+  return sms::Address::from_name(name);
 }
 
 // The handset that sent it: the lowest Via is its own.

@@ -25,6 +25,8 @@
 //                              value`: behind everything), `- Header` removes every row. k=v binds variables for this
 //                              message only; v may be "quoted".
 //   < FLOW [MESSAGE k=v ...]   the oldest message that the daemon sent and nobody looked at is this one, by this way
+//                              A body of octets stands as `hex: 00 2a ff` when it comes in, and as `hex: 002aff` where
+//                              it is expected: so is every body with control characters shown.
 //   again FLOW                 the last message that came in on the flow comes once more, byte for byte
 //   file FLOW NAME             a message of the handset data folder comes in; lines below it change its headers
 //   advance 4m                 time passes, timer by timer

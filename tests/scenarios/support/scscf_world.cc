@@ -5,6 +5,7 @@
 #include "common/sip/uri.h"
 #include "scscf/procedures/deregister.h"
 #include "scscf/procedures/release.h"
+#include "scscf/procedures/short_message.h"
 
 namespace lapwing::scenarios {
 namespace {
@@ -64,11 +65,24 @@ void set_for_calls(scscf::Settings& s, const std::string& key, const std::string
     s.trusted = {*prefix_from(value)};
 }
 
+void set_for_short_messages(scscf::ShortMessageSettings& s, const std::string& key, const std::string& value) {
+  if (key == "short_messages")
+    s.enabled = value == "on";
+  else if (key == "short_messages_longest")
+    s.longest = duration(value);
+  else if (key == "short_messages_limit")
+    s.limit = static_cast<uint32_t>(std::stoul(value));
+  else if (key == "short_messages_per_receiver")
+    s.per_receiver = static_cast<uint32_t>(std::stoul(value));
+}
+
 scscf::Settings settings_from(const SettingsText& text) {
   scscf::Settings s;
   s.name = "sip:scscf.ims.example.org:6060";
   s.home_domain = "ims.example.org";
   s.listen = {*endpoint_from("10.4.128.21:6060")};
+  s.short_messages.uri = "tel:+15550000000";
+  s.short_messages.address = *sms::Address::from_number("+15550000000");
   for (const auto& [key, value] : text) {
     if (key == "name")
       s.name = value;
@@ -102,6 +116,8 @@ scscf::Settings settings_from(const SettingsText& text) {
       s.serving = value == "on";
     else if (key == "servers")
       s.servers = servers_from(value, s.listen);
+    else if (key.starts_with("short_messages"))
+      set_for_short_messages(s.short_messages, key, value);
     else
       set_for_calls(s, key, value);
   }
@@ -137,6 +153,8 @@ bool Scscf::step(const Step& step, Variables& variables) {
     hss.play(step.rest, variables);
   } else if (step.word == "push:") {
     push(step.rest, variables);
+  } else if (step.word == "every-minute") {
+    scscf::expire_short_messages(core, core.sites.front());
   } else if (step.word == "operator:" && step.rest == "hangup") {
     for (auto& call : core.calls.all()) {
       scscf::release(core, core.sites.front(), call, "SIP;cause=480;text=\"Released\"", "the operator hung up");
@@ -202,6 +220,8 @@ bool Scscf::expectation(const Arguments& arguments, const Step& step, Variables&
     for (auto& call : core.calls.all()) states += std::string(states.empty() ? "" : " ") + call_text(*call);
     std::string all = variables.expand(step.rest);
     require("calls", all.substr(all.find(' ') + 1), states);
+  } else if (what == "short-messages") {
+    require("short messages that wait", words.at(1), std::to_string(core.short_messages.size()));
   } else if (what == "hss-idle") {
     require("requests to the HSS", "", hss.waiting());
   } else if (what == "state" || what == "why") {

@@ -4,7 +4,8 @@
 // default_expires, reauthenticate_after, max_resynchronisations, max_contacts, accept_unprotected_aka on, keep_profile
 // on, interrogating off, serving off, servers `NAME ADDRESS:PORT [capability,...]; ...`, country_code, area_code,
 // international_prefix, national_prefix, next_contact_after, session_expires, min_session_expires, longest_call,
-// scscf_trusted (a prefix).
+// scscf_trusted (a prefix), short_messages on (service centre +15550000000), short_messages_longest,
+// short_messages_limit, short_messages_per_receiver.
 //
 // Steps: hss: (fake_hss.h), and
 //   push: RTR IMPI REASON [IMPU,...] -> 2001         as the HSS, and its answer
@@ -12,7 +13,9 @@
 //   operator: deregister IMPI deactivated|rejected
 //   operator: hangup                                 every call
 //   expect state IMPI STATE | why IMPI TEXT | contacts N | challenges N | subscriptions N | hss-idle
+//   every-minute                                     what the daemon does each minute with short messages
 //   expect calls N | call STATE ...                  of all calls
+//   expect short-messages N                          that wait
 #pragma once
 
 #include "scscf/core.h"

@@ -1,6 +1,10 @@
 #include "tests/scenarios/support/wire_text.h"
 
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
+#include "common/runtime/ids.h"
 
 namespace lapwing::scenarios {
 namespace {
@@ -24,6 +28,21 @@ std::vector<Piece> pieces_of(std::string_view text) {
     text.remove_prefix(close + 2);
   }
   return pieces;
+}
+
+bool is_text(std::string_view body) {
+  return std::none_of(body.begin(), body.end(), [](char c) {
+    return static_cast<unsigned char>(c) < ' ' && c != '\r' && c != '\n' && c != '\t';
+  });
+}
+
+std::string body_from(std::string_view text) {
+  if (!text.starts_with("hex:")) return std::string(text);
+  std::string digits(text.substr(4));
+  std::erase_if(digits, [](char c) { return absl::ascii_isspace(static_cast<unsigned char>(c)); });
+  std::string octets = from_hex(digits);
+  if (octets.empty()) throw Failure("hex: is not followed by pairs of hex digits");
+  return octets;
 }
 
 }  // namespace
@@ -113,6 +132,10 @@ std::vector<std::string> lines_of(std::string_view text) {
 
 std::string readable(std::string_view wire) {
   std::string out;
+  size_t end = wire.find("\r\n\r\n");
+  if (end != std::string_view::npos && !is_text(wire.substr(end + 4))) {
+    return readable(wire.substr(0, end)) + "\n\nhex: " + to_hex(wire.substr(end + 4));
+  }
   for (size_t i = 0; i < wire.size(); ++i) {
     if (wire[i] == '\r' && i + 1 < wire.size() && wire[i + 1] == '\n') continue;
     out += wire[i];
@@ -123,7 +146,8 @@ std::string readable(std::string_view wire) {
 
 std::string wire_from(std::string_view text) {
   size_t empty_line = text.find("\n\n");
-  std::string body(empty_line == std::string_view::npos ? std::string_view() : text.substr(empty_line + 2));
+  std::string body;
+  if (empty_line != std::string_view::npos) body = body_from(text.substr(empty_line + 2));
   std::string wire;
   bool sized = false;
   for (const std::string& line : lines_of(text.substr(0, empty_line))) {

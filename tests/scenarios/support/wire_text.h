@@ -41,9 +41,10 @@ class Variables {
 };
 
 std::vector<std::string> lines_of(std::string_view text);
-// CRLF to LF, and no empty lines at the end.
+// CRLF to LF, and no empty lines at the end. A body that is no text, since it has control characters, is "hex: 002aff".
 std::string readable(std::string_view wire);
-// Header lines end in CRLF, the body stays as it is; Content-Length is added where it is missing.
+// Header lines end in CRLF, the body stays as it is, or is the octets that "hex: 00 2a ff" says; Content-Length is
+// added where it is missing.
 std::string wire_from(std::string_view text);
 
 }  // namespace lapwing::scenarios

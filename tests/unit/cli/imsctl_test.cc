@@ -38,6 +38,26 @@ class Users final : public control::Operator {
     reply.add_impus(request.reason());
     return reply;
   }
+  absl::StatusOr<v1::ListCallsReply> list_calls(const v1::ListCallsRequest& request) override {
+    v1::ListCallsReply reply;
+    if (request.identity() == "nobody") return reply;
+    auto* call = reply.add_calls();
+    call->set_id("0123456789abcdef");
+    call->set_caller("sip:+15550100042@x");
+    call->set_callee("tel:+15550100043");
+    call->set_state("ringing");
+    reply.set_total(request.limit() == 1 ? 7 : 1);
+    return reply;
+  }
+  absl::StatusOr<v1::HangupReply> hangup(const v1::HangupRequest& request) override {
+    if (request.call() == "nobody") return absl::NotFoundError("nobody has no call");
+    v1::HangupReply reply;
+    for (const char* callee : {"tel:+15550100043", "sip:bob@x"}) {
+      reply.add_calls()->set_caller("sip:" + request.call() + "@x");
+      reply.mutable_calls()->rbegin()->set_callee(callee);
+    }
+    return reply;
+  }
   absl::StatusOr<v1::PushReply> terminate(const v1::TerminateRequest& request) override {
     v1::PushReply reply;
     reply.set_scscf("sip:s@x");
@@ -159,6 +179,8 @@ TEST_F(ImsctlTest, when_the_usage_is_wrong_then_the_code_is_2) {
 TEST_F(ImsctlTest, when_help_is_asked_for_then_the_exit_codes_are_told) {
   EXPECT_EQ(run({"--help"}), 0);
   EXPECT_THAT(out_, HasSubstr("3  no daemon is reachable"));
+  EXPECT_THAT(out_, testing::ContainsRegex("calls +The calls that are on"));
+  EXPECT_THAT(out_, testing::ContainsRegex("hangup +End a call as the network"));
   EXPECT_EQ(run({"version"}), 0);
   EXPECT_THAT(out_, testing::StartsWith("imsctl "));
 }
@@ -169,6 +191,52 @@ TEST_F(ImsctlTest, when_a_registration_is_ended_then_what_was_ended_is_told) {
   EXPECT_EQ(run({"--labhss", address_, "terminate", "a", "--reason", "2", "--text", "moved"}), 0);
   EXPECT_EQ(out_, "sip:s@x answered: reason 2, moved\n");
   EXPECT_EQ(run({"--labhss", address_, "push-profile", "a"}), 1);
+}
+
+TEST_F(ImsctlTest, when_calls_are_listed_then_a_table_is_printed) {
+  EXPECT_EQ(run({"--scscf", address_, "calls"}), 0);
+  EXPECT_THAT(out_, HasSubstr("0123456789abcdef  +15550100042  +15550100043  ringing"));
+  EXPECT_THAT(out_, testing::Not(HasSubstr("shown")));
+  EXPECT_EQ(run({"--scscf", address_, "calls", "--limit", "1"}), 0);
+  EXPECT_THAT(out_, HasSubstr("1 of 7 shown; ask for more with --limit\n"));
+  EXPECT_EQ(err_, "");
+}
+
+TEST_F(ImsctlTest, when_there_is_no_call_then_the_code_is_1) {
+  EXPECT_EQ(run({"--scscf", address_, "calls", "nobody"}), 1);
+  EXPECT_EQ(out_, "No calls.\n");
+  EXPECT_EQ(run({"--json", "--scscf", address_, "calls", "nobody"}), 1);
+  EXPECT_EQ(run({"--scscf", address_, "hangup", "nobody"}), 1);
+  EXPECT_EQ(out_, "");
+  EXPECT_EQ(err_, "imsctl: the S-CSCF at " + address_ + ": nobody has no call\n");
+  EXPECT_EQ(run({"--json", "--scscf", address_, "hangup", "nobody"}), 1);
+}
+
+TEST_F(ImsctlTest, when_calls_are_ended_then_each_is_told) {
+  EXPECT_EQ(run({"--scscf", address_, "hangup", "alice"}), 0);
+  EXPECT_EQ(out_, "Ended: sip:alice@x with tel:+15550100043\nEnded: sip:alice@x with sip:bob@x\n");
+}
+
+TEST_F(ImsctlTest, when_calls_are_asked_for_wrongly_then_the_code_is_2_and_without_an_S_CSCF_3) {
+  EXPECT_EQ(run({"--scscf", address_, "hangup"}), 2);
+  EXPECT_EQ(run({"--scscf", address_, "calls", "--limit", "many"}), 2);
+  EXPECT_EQ(run({"--scscf", address_, "calls", "a", "b"}), 2);
+  EXPECT_EQ(run({"--pcscf", address_, "calls"}), 2) << "calls are the S-CSCF's";
+  EXPECT_EQ(run({"--scscf", nobody_, "calls"}), 3);
+  EXPECT_EQ(run({"--scscf", nobody_, "hangup", "a"}), 3);
+}
+
+TEST_F(ImsctlTest, when_calls_are_asked_for_as_json_then_every_field_is_there) {
+  EXPECT_EQ(run({"--json", "--scscf", address_, "calls"}), 0);
+  google::protobuf::Struct document;
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(out_, &document).ok()) << out_;
+  const auto& answer = document.fields().at("replies").list_value().values(0).struct_value();
+  EXPECT_EQ(answer.fields().at("daemon").string_value(), "scscf");
+  const auto& calls = answer.fields().at("reply").struct_value().fields().at("calls").list_value();
+  ASSERT_EQ(calls.values_size(), 1);
+  EXPECT_EQ(calls.values(0).struct_value().fields().at("state").string_value(), "ringing");
+  EXPECT_EQ(run({"--json", "--scscf", address_, "hangup", "alice"}), 0);
+  ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(out_, &document).ok()) << out_;
 }
 
 TEST_F(ImsctlTest, when_json_is_asked_for_then_one_document_is_printed_whatever_failed) {
@@ -223,8 +291,8 @@ TEST_F(ImsctlTest, when_it_watches_then_events_are_printed_until_the_daemon_stop
 
 TEST_F(ImsctlTest, when_a_completion_script_is_asked_for_then_it_knows_every_command) {
   EXPECT_EQ(run({"completion", "bash"}), 0);
-  for (std::string_view command : {"registrations", "show", "sa", "hss", "deregister", "watch", "status", "version",
-                                   "subscribers", "terminate", "push-profile", "completion"}) {
+  for (std::string_view command : {"registrations", "show", "sa", "hss", "calls", "hangup", "deregister", "watch",
+                                   "status", "version", "subscribers", "terminate", "push-profile", "completion"}) {
     EXPECT_THAT(out_, HasSubstr("    " + std::string(command) + ") words=\"--"));
   }
   EXPECT_EQ(run({"completion", "fish"}), 2);

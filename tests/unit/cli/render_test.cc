@@ -145,6 +145,59 @@ TEST(Registrations, when_users_are_listed_then_each_has_one_row_and_the_causes_s
             "  1. K or OPc differ\n");
 }
 
+v1::Call call(std::string id, std::string state) {
+  v1::Call out;
+  out.set_id(std::move(id));
+  out.set_caller("sip:+15550100042@ims.example.org");
+  out.set_callee("tel:+15550100043");
+  out.set_state(std::move(state));
+  *out.mutable_started() = at(-75);
+  out.set_icid("i1");
+  return out;
+}
+
+TEST(Calls, when_calls_are_listed_then_an_answered_one_counts_from_its_answer) {
+  Daemon scscf(Role::scscf, "unix:/run/s.sock");
+  std::vector<Answer<v1::ListCallsReply>> answers(1);
+  answers[0].daemon = &scscf;
+  EXPECT_EQ(calls_text(answers, view), "No calls.\n");
+  *answers[0].reply.add_calls() = call("a1", "answered");
+  v1::Call& answered = *answers[0].reply.mutable_calls()->rbegin();
+  *answered.mutable_answered() = at(-9);
+  answered.set_media("audio AMR-WB/16000 sendrecv");
+  answered.set_last_message("200 to UPDATE");
+  *answers[0].reply.add_calls() = call("b2", "ringing");
+  answers[0].reply.set_total(2);
+  EXPECT_EQ(calls_text(answers, view),
+            "CALL  CALLER        CALLEE        STATE     SINCE   MEDIA                        LAST MESSAGE   ICID\n"
+            "a1    +15550100042  +15550100043  answered  9s ago  audio AMR-WB/16000 sendrecv  200 to UPDATE  i1\n"
+            "b2    +15550100042  +15550100043  ringing   1m ago  -                            -              i1\n");
+}
+
+TEST(Calls, when_there_are_more_or_several_S_CSCFs_then_it_says_so) {
+  Daemon one(Role::scscf, "unix:/run/1.sock"), two(Role::scscf, "unix:/run/2.sock");
+  std::vector<Answer<v1::ListCallsReply>> answers(2);
+  answers[0].daemon = &one;
+  answers[1].daemon = &two;
+  *answers[0].reply.add_calls() = call("a1", "ringing");
+  answers[0].reply.set_total(3);
+  const std::string text = calls_text(answers, view);
+  EXPECT_THAT(text, testing::StartsWith("unix:/run/1.sock\nCALL "));
+  EXPECT_THAT(text, testing::HasSubstr("1 of 3 shown; ask for more with --limit\n"));
+  EXPECT_THAT(text, testing::EndsWith("\nunix:/run/2.sock\nNo calls.\n"));
+}
+
+TEST(Calls, when_text_from_outside_would_move_the_cursor_then_it_is_made_harmless) {
+  Daemon scscf(Role::scscf, "unix:/run/s.sock");
+  std::vector<Answer<v1::ListCallsReply>> answers(1);
+  answers[0].daemon = &scscf;
+  *answers[0].reply.add_calls() = call("a1", "ringing");
+  answers[0].reply.mutable_calls()->rbegin()->set_callee("sip:\x1b[2J@x");
+  answers[0].reply.mutable_calls()->rbegin()->set_icid("a\r\nb");
+  EXPECT_THAT(calls_text(answers, view),
+              testing::AllOf(testing::Not(testing::HasSubstr("\x1b")), testing::HasSubstr("a\\x0d\\x0ab")));
+}
+
 class StoryTest : public testing::Test {
  protected:
   void SetUp() override {

@@ -44,6 +44,18 @@ class OneUser : public Operator {
     reply.add_impus(request.reason());
     return reply;
   }
+  absl::StatusOr<v1::ListCallsReply> list_calls(const v1::ListCallsRequest& request) override {
+    v1::ListCallsReply reply;
+    reply.set_total(request.limit());
+    reply.add_calls()->set_caller(request.identity());
+    return reply;
+  }
+  absl::StatusOr<v1::HangupReply> hangup(const v1::HangupRequest& request) override {
+    if (request.call() == "b") return absl::NotFoundError("b has no call");
+    v1::HangupReply reply;
+    reply.add_calls()->set_id(request.call());
+    return reply;
+  }
 };
 
 class ControlServerTest : public testing::Test {
@@ -170,6 +182,58 @@ TEST_F(ControlServerTest, when_a_request_is_wrong_then_it_is_refused) {
   EXPECT_EQ(deregister(std::string(100'000, 'a'), "").error_code(), grpc::RESOURCE_EXHAUSTED);
   ASSERT_TRUE(deregister("a", "").ok());
   EXPECT_EQ(reply.impus(0), "deactivated");
+}
+
+TEST_F(ControlServerTest, when_calls_are_listed_then_limits_are_bounded_and_identities_checked) {
+  start();
+  auto list = [&](std::string identity, uint32_t limit, v1::ListCallsReply& reply) {
+    grpc::ClientContext context;
+    v1::ListCallsRequest request;
+    request.set_identity(std::move(identity));
+    request.set_limit(limit);
+    return stub_->ListCalls(&context, request, &reply);
+  };
+  v1::ListCallsReply reply;
+  for (auto [asked, used] : {std::pair(0U, 1000U), std::pair(5U, 5U), std::pair(4'000'000'000U, 100'000U)}) {
+    ASSERT_TRUE(list("", asked, reply).ok());
+    EXPECT_EQ(reply.total(), used);
+  }
+  ASSERT_TRUE(list("a", 0, reply).ok());
+  EXPECT_EQ(reply.calls(0).caller(), "a");
+  EXPECT_EQ(list(std::string(257, 'a'), 0, reply).error_code(), grpc::INVALID_ARGUMENT);
+}
+
+TEST_F(ControlServerTest, when_a_call_is_ended_then_it_needs_a_name_and_is_told) {
+  start();
+  v1::HangupReply reply;
+  auto hangup = [&](std::string call) {
+    grpc::ClientContext context;
+    v1::HangupRequest request;
+    request.set_call(std::move(call));
+    return stub_->Hangup(&context, request, &reply);
+  };
+  ASSERT_TRUE(hangup("a").ok());
+  EXPECT_EQ(reply.calls(0).id(), "a");
+  EXPECT_EQ(hangup("").error_code(), grpc::INVALID_ARGUMENT);
+  EXPECT_EQ(hangup(std::string(257, 'a')).error_code(), grpc::INVALID_ARGUMENT);
+  const grpc::Status none = hangup("b");
+  EXPECT_EQ(none.error_code(), grpc::NOT_FOUND);
+  EXPECT_EQ(none.error_message(), "b has no call");
+}
+
+// A daemon that has no calls of its own.
+TEST_F(ControlServerTest, when_a_daemon_has_no_calls_then_they_are_unimplemented) {
+  Operator none;
+  auto started = ControlServer::start(options(), none, events_);
+  ASSERT_TRUE(started.ok()) << started.status();
+  auto stub = v1::Control::NewStub(grpc::CreateChannel("unix:" + path_, grpc::InsecureChannelCredentials()));
+  grpc::ClientContext one, two;
+  v1::ListCallsReply calls;
+  EXPECT_EQ(stub->ListCalls(&one, {}, &calls).error_message(), "this daemon does not answer ListCalls");
+  v1::HangupRequest request;
+  request.set_call("a");
+  v1::HangupReply ended;
+  EXPECT_EQ(stub->Hangup(&two, request, &ended).error_code(), grpc::UNIMPLEMENTED);
 }
 
 // The two standard services, called by name: their stubs are not part of the program.
