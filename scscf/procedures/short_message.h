@@ -17,7 +17,7 @@ Task<void> take_short_message(Core& core, Site& site, Passage passage, ServedUse
 // Sends what waits for the receiver (a canonical identity), one after the other, until all have gone, the receiver is
 // away or does not take them; sets the time of the next attempt.
 void deliver_short_messages(Core& core, Site& site, const std::string& receiver);
-// The set was registered: what waits for one of its identities can go.
+// The set was registered: what waits for one of its identities can go, in a moment.
 void deliver_short_messages_to(Core& core, Site& site, const std::vector<Identity>& set);
 
 // Gives up what nobody came for in time. To be called now and then.

@@ -26,6 +26,10 @@ bool is_at(const Binding& contact, std::string_view host) {
   return uri.ok() && sip::equals_ignoring_case(uri->host, host);
 }
 
+// A P-CSCF takes requests for a handset once it has dealt with the 200 to its REGISTER, which it may do on another
+// worker, and after a word with its kernel.
+constexpr Duration after_registration = std::chrono::milliseconds(500);
+
 // What became of one message.
 enum class Sent { delivered, refused, later, absent, memory_full };
 
@@ -140,7 +144,9 @@ void expire_short_messages(Core& core, Site& site) {
 
 void deliver_short_messages_to(Core& core, Site& site, const std::vector<Identity>& set) {
   if (core.short_messages.empty()) return;
-  for (const Identity& identity : set) deliver_short_messages(core, site, identity.canonical);
+  site.worker.timers().after(after_registration, [&core, &site, set] {
+    for (const Identity& identity : set) deliver_short_messages(core, site, identity.canonical);
+  });
 }
 
 std::optional<RpTarget> rp_target(const Core& core, const ServedUser& user, std::string_view preferred_host) {

@@ -130,7 +130,7 @@ Task<void> memory_available(Core& core, Site& site, Submitter submitter, uint8_t
   });
   for (const Identity& identity : set) core.short_messages.memory_available(identity.canonical);
   co_await answer(core, site, submitter, sms::RpAck{sms::Side::network, reference, std::nullopt});
-  deliver_short_messages_to(core, site, set);
+  for (const Identity& identity : set) deliver_short_messages(core, site, identity.canonical);
 }
 
 uint8_t reference_of(const sms::RpMessage& message) {
