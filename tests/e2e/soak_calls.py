@@ -18,7 +18,8 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "lab")]
+sys.path[:0] = [str(ROOT / "lab"), str(ROOT / "tests/e2e")]
+from figures import figures_of  # noqa: E402
 from network import DOMAIN, Core, LabError, Network, Subscriber, tail, wait_until  # noqa: E402
 
 CALLS = int(os.environ.get("LAPWING_SOAK_CALLS", "1200"))
@@ -26,19 +27,11 @@ RATE, LOSS, TALK = 10, 5, 2  # calls a second, per cent, seconds
 # SIPp's parser trips over a "[" (5b) in the key; it knows OP, not OPc.
 K, OP, AMF = "8baf473f2f8fd09487cccbd7097c6862", "cdc202d5123e20f62b6d676ac72cb318", "8000"
 PORT = 5070
+say = figures_of("soak_calls")
 
 if shutil.which("sipp") is None:
     print("skipped: sipp is missing (package sip-tester)")
     sys.exit(77)
-
-
-def say(text):
-    """To standard output, and to a file where the test runner keeps results."""
-    print(text, flush=True)
-    folder = os.environ.get("LAPWING_TEST_RESULTS")
-    if folder:
-        with open(Path(folder) / "soak_calls.txt", "a") as figures:
-            figures.write(text + "\n")
 
 
 def request(method, uri, to, impu, more, retransmit=True):

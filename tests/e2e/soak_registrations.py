@@ -16,26 +16,19 @@ import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "lab")]
+sys.path[:0] = [str(ROOT / "lab"), str(ROOT / "tests/e2e")]
+from figures import figures_of  # noqa: E402
 from network import BIN, Core, LabError, Network, wait_until  # noqa: E402
 
 HANDSETS = int(os.environ.get("LAPWING_SOAK_HANDSETS", "2000"))
 ROUNDS, GRACE = 3, 2
+say = figures_of("soak_registrations")
 FIRST_IMSI = "001010000000001"
 
 
 def resident(program):
     """kB"""
     return int(re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{program.pid}/status").read_text())[1])
-
-
-def say(text):
-    """To standard output, and to a file where the test runner keeps results."""
-    print(text, flush=True)
-    folder = os.environ.get("LAPWING_TEST_RESULTS")
-    if folder:
-        with open(Path(folder) / "soak_registrations.txt", "a") as figures:
-            figures.write(text + "\n")
 
 
 class Soak(unittest.TestCase):
