@@ -34,17 +34,6 @@ void record_route(sip::Edits& edits, const Core& core, const Handset& handset, c
   edits.prepend(HeaderId::record_route, toward_core ? core_side : gm_side);
 }
 
-bool in_dialog(const sip::Message& request) {
-  auto to = sip::NameAddr::parse(request.header(HeaderId::to));
-  return to.ok() && !to->tag().empty();
-}
-
-bool makes_dialog(const sip::Message& request) {
-  bool may = request.method() == sip::Method::invite || request.method() == sip::Method::subscribe ||
-             request.method() == sip::Method::refer;
-  return may && !in_dialog(request);
-}
-
 std::string gm_sent_by(const Core& core, const sip::Flow& gm) {
   uint16_t port = core.on_protected_port(gm) ? core.settings.ps.value : gm.local.port;
   return sip::Endpoint{gm.local.address, port}.text();

@@ -16,10 +16,6 @@ sip::RouteSet read_routes(const Core& core, const sip::Message& request);
 // port-ps, the core our side. gm: the handset's flow.
 void record_route(sip::Edits& edits, const Core& core, const Handset& handset, const sip::Flow& gm, bool toward_core);
 
-// A request outside a dialog whose answer makes one.
-bool makes_dialog(const sip::Message& request);
-bool in_dialog(const sip::Message& request);
-
 // Where we listen on the handset's side of the flow; for Via.
 std::string gm_sent_by(const Core& core, const sip::Flow& gm);
 

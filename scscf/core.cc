@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/sip/dialog.h"
 #include "common/sip/headers.h"
 #include "common/sip/validate.h"
 #include "scscf/procedures/in_dialog.h"
@@ -90,7 +91,7 @@ void proxy(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> trans
     if (!verdict.unsupported.empty()) no.add(HeaderId::unsupported, verdict.unsupported);
     return transaction->respond(verdict.status, std::move(no).finish());
   }
-  if (in_dialog(request)) return site.worker.spawn(in_dialog(core, site, std::move(transaction)));
+  if (sip::in_dialog(request)) return site.worker.spawn(in_dialog(core, site, std::move(transaction)));
   sip::RouteSet routes = read_routes(core, request);
   if (routes.own > 0 && routes.user == "orig") return site.worker.spawn(originate(core, site, std::move(transaction)));
   site.worker.spawn(terminate(core, site, std::move(transaction)));
@@ -108,7 +109,7 @@ void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransacti
     if (refuse_unknown_options(*transaction)) return;
     return site.worker.spawn(subscribe_reg(core, site, std::move(transaction)));
   }
-  if (!for_us || in_dialog(request)) return proxy(core, site, std::move(transaction));
+  if (!for_us || sip::in_dialog(request)) return proxy(core, site, std::move(transaction));
   if (refuse_unknown_options(*transaction)) return;
   if (request.method() == sip::Method::options) return answer_options(*transaction);
   sip::Writer no = transaction->response(405);

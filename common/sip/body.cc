@@ -72,6 +72,11 @@ std::string_view find_part(std::string_view body, const std::string& boundary, s
 
 }  // namespace
 
+bool body_is(const Message& message, std::string_view type) {
+  auto content = TokenParams::parse(message.header(HeaderId::content_type));
+  return content.ok() && content->is(type);
+}
+
 std::string_view body_part(const Message& message, std::string_view type) {
   if (message.body().empty()) return {};
   auto content = TokenParams::parse(message.header(HeaderId::content_type));

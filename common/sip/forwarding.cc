@@ -24,6 +24,12 @@ bool better_response(int first, int second) {
   return rank(first) < rank(second);
 }
 
+void forward_ack(TransactionLayer& layer, const Message& ack, Target target) {
+  std::string via = TransactionLayer::via(target.flow.protocol, target.sent_by, layer.new_branch());
+  target.edits.prepend(HeaderId::via, std::move(via));
+  layer.send_ack(target.flow, target.edits.write(ack));
+}
+
 std::shared_ptr<Forwarding> Forwarding::make(TransactionLayer& layer, std::shared_ptr<ServerTransaction> transaction,
                                              EditResponse edit) {
   std::shared_ptr<Forwarding> made(new Forwarding(layer, std::move(transaction), std::move(edit)));
@@ -63,6 +69,13 @@ Task<void> Forwarding::send(std::vector<Target> targets) {
   branches_.resize(first + targets.size());
   for (size_t i = 0; i < targets.size(); ++i) start(first + i, std::move(targets[i]));
   if (!co_await all_ended.wait(longest)) cancel("");
+}
+
+Task<void> Forwarding::send_only(Target target) {
+  std::vector<Target> targets;
+  targets.push_back(std::move(target));
+  co_await send(std::move(targets));
+  finish();
 }
 
 void Forwarding::start(size_t branch, Target target) {

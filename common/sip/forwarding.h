@@ -44,6 +44,8 @@ class Forwarding : public std::enable_shared_from_this<Forwarding> {
   ~Forwarding();
 
   Task<void> send(std::vector<Target> targets);
+  // To one target, and finishes.
+  Task<void> send_only(Target target);
   // Nothing more to try: a 2xx or a 6xx came, or a CANCEL.
   bool over() const { return accepted_ || declined_ || cancelled_; }
   bool accepted() const { return accepted_; }
@@ -88,6 +90,9 @@ class Forwarding : public std::enable_shared_from_this<Forwarding> {
   std::vector<std::shared_ptr<const Message>> challenges_;  // 401 and 407 of all branches
   bool accepted_ = false, declined_ = false, cancelled_ = false, unreachable_ = false;
 };
+
+// The ACK to a 2xx, which has no transaction (RFC 3261 section 13.2.2.4).
+void forward_ack(TransactionLayer& layer, const Message& ack, Target target);
 
 // Section 16.7 step 6: is the first the better final response? 6xx before all, then the lowest class; within 4xx those
 // that tell how to try again: 401, 407, 415, 420, 484.

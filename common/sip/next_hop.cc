@@ -26,6 +26,16 @@ absl::StatusOr<Flow> next_hop(const Uri& uri, const std::vector<Endpoint>& local
   return absl::NotFoundError(absl::StrFormat("no local address of the family of %s", flow.remote.text()));
 }
 
+absl::StatusOr<Hop> first_hop(const std::vector<std::string>& route, const std::string& uri,
+                              const std::vector<Endpoint>& local, Protocol otherwise) {
+  std::string next = route.empty() ? "<" + uri + ">" : route.front();
+  absl::StatusOr<NameAddr> first = NameAddr::parse(next);
+  if (!first.ok()) return first.status();
+  absl::StatusOr<Flow> flow = next_hop(first->uri, local, otherwise);
+  if (!flow.ok()) return flow.status();
+  return Hop{*flow, by_tcp(*flow, first->uri)};
+}
+
 std::optional<Flow> by_tcp(const Flow& flow, const Uri& uri) {
   if (flow.protocol != Protocol::udp || uri.has_param("transport")) return std::nullopt;
   Flow tcp = flow;

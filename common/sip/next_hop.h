@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,6 +16,14 @@ namespace lapwing::sip {
 // the URI's parameter, else `otherwise`. InvalidArgument: not a SIP URI; NotFound: a host name (only addresses are
 // taken), or no local address of that family.
 absl::StatusOr<Flow> next_hop(const Uri& uri, const std::vector<Endpoint>& local, Protocol otherwise);
+
+// The first hop of a request that goes by these Route values, without any to the URI itself.
+struct Hop {
+  Flow flow;
+  std::optional<Flow> large;  // by_tcp()
+};
+absl::StatusOr<Hop> first_hop(const std::vector<std::string>& route, const std::string& uri,
+                              const std::vector<Endpoint>& local, Protocol otherwise);
 
 // The same way by TCP, for a request that is too large for UDP (RFC 3261 section 18.1.1); nullopt: it is no UDP, or the
 // URI demands it.

@@ -105,6 +105,10 @@ struct Write {
 
 }  // namespace
 
+uint8_t reference_of(const RpMessage& message) {
+  return std::visit([](const auto& one) { return one.reference; }, message);
+}
+
 absl::StatusOr<RpMessage> read_rp(std::string_view octets) {
   std::string_view rest = octets;
   std::optional<uint8_t> type = take_octet(rest);

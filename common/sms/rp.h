@@ -64,6 +64,7 @@ struct RpSmma {
 };
 using RpMessage = std::variant<RpData, RpAck, RpError, RpSmma>;
 
+uint8_t reference_of(const RpMessage& message);
 absl::StatusOr<RpMessage> read_rp(std::string_view octets);
 // A number of more than 20 digits, or a TPDU of more than 232 octets, is a broken invariant: the program stops.
 std::string write_rp(const RpMessage& message);

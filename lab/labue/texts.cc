@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "common/sip/body.h"
 #include "common/sip/headers.h"
 #include "common/sms/tpdu.h"
 #include "lab/labue/calls.h"
@@ -16,11 +17,6 @@ using sip::HeaderId;
 
 constexpr Duration report_patience = std::chrono::seconds(40);  // TR1M, TS 24.011 section 10
 
-bool has_type(const sip::Message& message, std::string_view type) {
-  absl::StatusOr<sip::TokenParams> content = sip::TokenParams::parse(message.header(HeaderId::content_type));
-  return content.ok() && content->is(type);
-}
-
 Outcome outcome_of(const sip::Answer& answer) {
   int code = answer.response ? answer.response->status() : 0;
   if (code / 100 == 2) return {true, code, {}};
@@ -30,10 +26,6 @@ Outcome outcome_of(const sip::Answer& answer) {
 // Who sent it: as the network says, else as he says himself.
 std::string sender(const sip::Message& message) {
   return uri_of(message, message.has(HeaderId::p_asserted_identity) ? HeaderId::p_asserted_identity : HeaderId::from);
-}
-
-uint8_t reference_of(const sms::RpMessage& message) {
-  return std::visit([](const auto& one) { return one.reference; }, message);
 }
 
 }  // namespace
@@ -115,8 +107,8 @@ Task<sip::Answer> Texts::send_rp(std::string to, std::string in_reply_to, std::s
 
 void Texts::request_in(sip::ServerTransaction& transaction) {
   const sip::Message& request = transaction.request();
-  if (has_type(request, sms::rp_content_type)) return rp_in(transaction);
-  if (!has_type(request, "text/plain")) {
+  if (sip::body_is(request, sms::rp_content_type)) return rp_in(transaction);
+  if (!sip::body_is(request, "text/plain")) {
     std::string accepted = absl::StrFormat("text/plain, %s", sms::rp_content_type);
     return line_.respond(transaction, 415, {.headers = {{HeaderId::accept, std::move(accepted)}}});
   }

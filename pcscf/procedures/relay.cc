@@ -1,6 +1,5 @@
 #include "pcscf/procedures/relay.h"
 
-#include <algorithm>
 #include <variant>
 
 #include "absl/strings/str_format.h"
@@ -8,6 +7,7 @@
 #include "common/runtime/one_shot.h"
 #include "common/sdp/policy.h"
 #include "common/sip/body.h"
+#include "common/sip/dialog.h"
 #include "common/sip/forwarding.h"
 #include "common/sip/headers.h"
 #include "common/sip/next_hop.h"
@@ -98,7 +98,7 @@ std::optional<Refusal> check_media(const Core& core, const sip::Message& request
 
 Decision toward_core(Core& core, const Sender& sender, const sip::Message& request, const sip::Flow& came_by) {
   sip::RouteSet routes = read_routes(core, request);
-  bool initial = !in_dialog(request);
+  bool initial = !sip::in_dialog(request);
   sip::Target target;
   strip_from_handset(target.edits, request);
   if (!initial) {
@@ -127,7 +127,7 @@ Decision toward_core(Core& core, const Sender& sender, const sip::Message& reque
                         absl::StrFormat("icid-value=%s;icid-generated-at=%s;orig-ioi=%s", random_hex(32),
                                         core.settings.name, sip::quote(core.settings.home_domain)));
   }
-  if (makes_dialog(request)) record_route(target.edits, core, *sender.handset, came_by, true);
+  if (sip::makes_dialog(request)) record_route(target.edits, core, *sender.handset, came_by, true);
   target.sent_by = core.settings.mw.text();
   target.timers = core.settings.core_timers;
   return target;
@@ -144,7 +144,7 @@ Decision toward_handset(Core& core, Handset& handset, const sip::Message& reques
   strip_to_handset(target.edits, request);
   sip::write_route_set(target.edits, request, routes);
   target.edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(request) - 1));
-  if (makes_dialog(request)) record_route(target.edits, core, handset, target.flow, false);
+  if (sip::makes_dialog(request)) record_route(target.edits, core, handset, target.flow, false);
   if (core.on_protected_port(target.flow)) {
     target.large = target.flow;
     target.large->protocol = sip::Protocol::tcp;
@@ -169,16 +169,13 @@ Task<void> forward(Core& core, Site& site, TransactionPtr transaction, Decision 
                    sip::Forwarding::EditResponse edit) {
   if (auto* refusal = std::get_if<Refusal>(&decision)) co_return refuse(*transaction, core, *refusal);
   auto context = sip::Forwarding::make(site.transactions, std::move(transaction), std::move(edit));
-  std::vector<sip::Target> targets;
-  targets.push_back(std::move(std::get<sip::Target>(decision)));
-  co_await context->send(std::move(targets));
-  context->finish();
+  co_await context->send_only(std::move(std::get<sip::Target>(decision)));
 }
 
 // Section 5.2.6.4: the handset's responses outside a dialog say who answers, and carry the request's charging vector.
 sip::Forwarding::EditResponse responses_of(const Core& core, std::shared_ptr<Handset> handset,
                                            const sip::Message& request) {
-  if (in_dialog(request)) return [](sip::Edits& edits, const sip::Message& r) { strip_from_handset(edits, r); };
+  if (sip::in_dialog(request)) return [](sip::Edits& edits, const sip::Message& r) { strip_from_handset(edits, r); };
   auto party = sip::NameAddr::parse(request.header(HeaderId::p_called_party_id));
   std::string called = party.ok() ? std::string(party->uri.text) : "";
   std::string charging = sip::unfold(request.header(HeaderId::p_charging_vector));
@@ -194,10 +191,7 @@ sip::Forwarding::EditResponse responses_of(const Core& core, std::shared_ptr<Han
 
 void send_ack(Site& site, const sip::Message& ack, Decision decision) {
   auto* target = std::get_if<sip::Target>(&decision);
-  if (!target) return;
-  target->edits.prepend(HeaderId::via, sip::TransactionLayer::via(target->flow.protocol, target->sent_by,
-                                                                  site.transactions.new_branch()));
-  site.transactions.send_ack(target->flow, target->edits.write(ack));
+  if (target) sip::forward_ack(site.transactions, ack, std::move(*target));
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 #include "scscf/procedures/in_dialog.h"
 
-#include "absl/strings/str_format.h"
 #include "common/sip/headers.h"
 #include "common/sip/next_hop.h"
 #include "common/sip/validate.h"
@@ -15,11 +14,8 @@ using sip::HeaderId;
 // Where the request goes behind us; nullopt: nowhere.
 std::optional<sip::Target> onward(const Core& core, const sip::Message& request, const sip::RouteSet& routes,
                                   const Call* call) {
-  std::string next = routes.rest.empty() ? "<" + routes.request_uri + ">" : routes.rest.front();
-  auto hop = sip::NameAddr::parse(next);
+  auto hop = sip::first_hop(routes.rest, routes.request_uri, core.settings.listen, sip::Protocol::udp);
   if (!hop.ok()) return std::nullopt;
-  auto flow = sip::next_hop(hop->uri, core.settings.listen, sip::Protocol::udp);
-  if (!flow.ok()) return std::nullopt;
   sip::Target target;
   sip::write_route_set(target.edits, request, routes);
   target.edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(request) - 1));
@@ -27,9 +23,9 @@ std::optional<sip::Target> onward(const Core& core, const sip::Message& request,
   if (call && !call->icid.empty() && !request.has(HeaderId::p_charging_vector)) {
     target.edits.append(HeaderId::p_charging_vector, "icid-value=" + call->icid);
   }
-  target.flow = *flow;
-  target.large = sip::by_tcp(*flow, hop->uri);
-  target.sent_by = sent_by(core, *flow);
+  target.flow = hop->flow;
+  target.large = hop->large;
+  target.sent_by = sent_by(core, target.flow);
   target.timers = core.settings.timers;
   return target;
 }
@@ -69,10 +65,7 @@ Task<void> in_dialog(Core& core, Site& site, std::shared_ptr<sip::ServerTransact
     };
   }
   auto context = sip::Forwarding::make(site.transactions, transaction, std::move(edit));
-  std::vector<sip::Target> targets;
-  targets.push_back(std::move(*target));
-  co_await context->send(std::move(targets));
-  context->finish();
+  co_await context->send_only(std::move(*target));
   if (call && request.method() == sip::Method::bye) note_bye(core, *call, request);
 }
 
@@ -82,10 +75,7 @@ void forward_ack(Core& core, Site& site, const sip::Message& ack) {
   std::shared_ptr<Call> call = core.calls.find(routes.user);
   if (call) note_request(*call, ack);
   std::optional<sip::Target> target = onward(core, ack, routes, nullptr);
-  if (!target) return;
-  target->edits.prepend(HeaderId::via, sip::TransactionLayer::via(target->flow.protocol, target->sent_by,
-                                                                  site.transactions.new_branch()));
-  site.transactions.send_ack(target->flow, target->edits.write(ack));
+  if (target) sip::forward_ack(site.transactions, ack, std::move(*target));
 }
 
 }  // namespace lapwing::scscf

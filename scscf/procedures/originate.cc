@@ -11,15 +11,6 @@ namespace {
 
 using sip::HeaderId;
 
-// Step 1: the served user is whom the P-CSCF asserts.
-std::optional<sip::Uri> asserted_identity(const sip::Message& request) {
-  for (std::string_view value : request.values(HeaderId::p_asserted_identity)) {
-    auto identity = sip::NameAddr::parse(value);
-    if (identity.ok()) return identity->uri;
-  }
-  return std::nullopt;
-}
-
 // The callee sees the number too (and an address, where a number is asserted), at most one of each (RFC 3325).
 void assert_alias(Passage& passage, const ServedUser& caller) {
   if (caller.other_identity.empty() || passage.request().values(HeaderId::p_asserted_identity).size() > 1) return;
@@ -31,18 +22,14 @@ void assert_alias(Passage& passage, const ServedUser& caller) {
 Task<void> originate(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
   std::optional<Passage> passage = begin_passage(core, site, std::move(transaction));
   if (!passage) co_return;
+  // Step 1: the served user is whom the P-CSCF asserts.
   std::optional<sip::Uri> who = asserted_identity(passage->request());
   if (!who) co_return refuse(core, *passage, 403, "Caller Not Asserted", "the request asserts no identity");
   std::optional<ServedUser> caller = find_served_user(core, who->canonical());
   if (!caller) {
     co_return refuse(core, *passage, 403, "Caller Not Registered", absl::StrFormat("%s is not registered", who->text));
   }
-  if (passage->call) {
-    Party& party = passage->call->caller;
-    party.identity = caller->identity.uri;
-    party.canonical = caller->identity.canonical;
-    party.impi = caller->impi;
-  }
+  if (passage->call) note_user(passage->call->caller, *caller);
   if (caller->identity.barred) {
     co_return refuse(core, *passage, 403, "Caller Barred", absl::StrFormat("%s is barred", who->text));
   }

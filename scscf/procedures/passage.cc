@@ -2,8 +2,8 @@
 
 #include "absl/strings/str_format.h"
 #include "common/runtime/ids.h"
+#include "common/sip/dialog.h"
 #include "common/sip/headers.h"
-#include "common/sip/next_hop.h"
 #include "common/sip/validate.h"
 #include "scscf/procedures/track_call.h"
 #include "scscf/session_timer.h"
@@ -45,16 +45,20 @@ std::string record_route_uri(const Core& core, const std::string& token, const s
   return absl::StrFormat("<sip:%s@%s;lr>", token, sent_by(core, flow));
 }
 
-bool makes_dialog(sip::Method method) {
-  return method == sip::Method::invite || method == sip::Method::subscribe || method == sip::Method::refer;
+// A group rings only so long while there is another to try.
+Task<void> try_group(Core& core, Site& site, std::shared_ptr<sip::Forwarding> context, std::vector<sip::Target> targets,
+                     bool last) {
+  Timers::Id patience = 0;
+  if (!last) {
+    patience = site.worker.timers().after(core.settings.next_contact_after, [weak = std::weak_ptr(context)] {
+      if (auto waiting = weak.lock()) waiting->cancel("SIP;cause=408;text=\"No answer\"");
+    });
+  }
+  co_await context->send(std::move(targets));
+  site.worker.timers().cancel(patience);
 }
 
 }  // namespace
-
-bool in_dialog(const sip::Message& request) {
-  auto to = sip::NameAddr::parse(request.header(HeaderId::to));
-  return to.ok() && !to->tag().empty();
-}
 
 sip::RouteSet read_routes(const Core& core, const sip::Message& request) {
   return sip::read_route_set(request, [&core](const sip::Uri& uri) { return is_ours(core, uri); });
@@ -62,14 +66,15 @@ sip::RouteSet read_routes(const Core& core, const sip::Message& request) {
 
 std::optional<Passage> begin_passage(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
   const sip::Message& request = transaction->request();
-  if (looped(request, loop_mark(request))) {
+  std::string mark = loop_mark(request);
+  if (looped(request, mark)) {
     transaction->reject(482);
     return std::nullopt;
   }
   Passage passage{.transaction = std::move(transaction),
-                  .request_uri = std::string(request.request_uri()),
                   .edits = {},
                   .token = random_hex(16),
+                  .mark = std::move(mark),
                   .call = nullptr};
   passage.edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(request) - 1));
   if (request.method() == sip::Method::invite) {
@@ -95,10 +100,9 @@ sip::Target branch_of(const Core& core, const Passage& passage, const sip::Flow&
   const sip::Message& request = passage.request();
   sip::Target target;
   target.edits = passage.edits;
-  if (passage.request_uri != request.request_uri()) target.edits.request_uri(passage.request_uri);
   if (request.has(HeaderId::route)) target.edits.remove(HeaderId::route);
   for (const std::string& hop : route) target.edits.append(HeaderId::route, hop);
-  if (makes_dialog(request.method())) {
+  if (sip::makes_dialog(request)) {
     // Two of them where the sides have different address families, so that each finds us.
     const sip::Flow& came = passage.transaction->flow();
     if (came.local.address.is_v4() != flow.local.address.is_v4()) {
@@ -108,22 +112,22 @@ sip::Target branch_of(const Core& core, const Passage& passage, const sip::Flow&
   }
   target.flow = flow;
   target.sent_by = sent_by(core, flow);
-  target.mark = loop_mark(request);
+  target.mark = passage.mark;
   target.timers = core.settings.timers;
   return target;
 }
 
-Task<void> pass_on(Core& core, Site& site, Passage passage, sip::Target target) {
+Task<void> pass_on(Core& core, Site& site, Passage passage, std::vector<std::vector<sip::Target>> groups) {
   std::shared_ptr<Call> call = passage.call;
-  if (call && !core.calls.add(call)) co_return refuse(core, passage, 503, "Too Many Calls", "too many calls");
-  auto context = sip::Forwarding::make(site.transactions, passage.transaction, watch_responses(core, site, call));
   if (call) {
+    if (!core.calls.add(call)) co_return refuse(core, passage, 503, "Too Many Calls", "too many calls");
     call_started(core, *call);
-    call->inviting = context;
   }
-  std::vector<sip::Target> targets;
-  targets.push_back(std::move(target));
-  co_await context->send(std::move(targets));
+  auto context = sip::Forwarding::make(site.transactions, passage.transaction, watch_responses(core, site, call));
+  if (call) call->inviting = context;
+  for (size_t i = 0; i < groups.size() && !context->over(); ++i) {
+    co_await try_group(core, site, context, std::move(groups[i]), i + 1 == groups.size());
+  }
   context->finish();
   if (call) end_unanswered(core, *call, *context);
 }

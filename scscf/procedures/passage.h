@@ -14,25 +14,25 @@ namespace lapwing::scscf {
 
 struct Passage {
   std::shared_ptr<sip::ServerTransaction> transaction;
-  std::string request_uri;     // as it stands now
   sip::Edits edits;            // for every branch
   std::string token;           // of our Record-Route, and the call's
+  std::string mark;            // what we would know it by if it came again
   std::shared_ptr<Call> call;  // of an INVITE
   const sip::Message& request() const { return transaction->request(); }
 };
 
-// nullopt: it has been refused (483, 420, 482, 422).
+// nullopt: it has been refused (482, 422).
 std::optional<Passage> begin_passage(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction);
 // Answers it, and ends its call. why: for the operator.
 void refuse(Core& core, const Passage& passage, int code, std::string_view reason, const std::string& why);
 // A branch of it: by this flow. route: every Route value from here on.
 sip::Target branch_of(const Core& core, const Passage& passage, const sip::Flow& flow,
                       const std::vector<std::string>& route);
-// Sends it to one next hop that is not ours, and brings back what it answers.
-Task<void> pass_on(Core& core, Site& site, Passage passage, sip::Target target);
+// Sends it to the targets of a group at once, and to the next group when nobody of the one before took it, and brings
+// back what they answer.
+Task<void> pass_on(Core& core, Site& site, Passage passage, std::vector<std::vector<sip::Target>> groups);
 
-// The user of a Route of ours is "orig", "term", or the token of a dialog.
+// The user of a Route of ours is "orig", or the token of a dialog.
 sip::RouteSet read_routes(const Core& core, const sip::Message& request);
-bool in_dialog(const sip::Message& request);
 
 }  // namespace lapwing::scscf

@@ -1,8 +1,8 @@
 #include "scscf/procedures/release.h"
 
 #include "absl/strings/str_format.h"
-#include "common/sip/headers.h"
 #include "common/sip/next_hop.h"
+#include "scscf/procedures/served_user.h"
 #include "scscf/procedures/track_call.h"
 
 namespace lapwing::scscf {
@@ -13,18 +13,15 @@ using sip::HeaderId;
 // A BYE to one party in the name of the other (RFC 3261 section 12.2.1.1). nullopt: there is no way to it.
 std::optional<sip::ClientRequest> make_bye(const Core& core, Site& site, const Call& locked, const Party& to,
                                            const Party& from, const std::string& reason) {
-  std::string next = to.route.empty() ? "<" + to.target + ">" : to.route.front();
-  auto first = sip::NameAddr::parse(next);
-  if (!first.ok()) return std::nullopt;
-  auto flow = sip::next_hop(first->uri, core.settings.listen, sip::Protocol::udp);
-  if (!flow.ok()) return std::nullopt;
+  auto hop = sip::first_hop(to.route, to.target, core.settings.listen, sip::Protocol::udp);
+  if (!hop.ok()) return std::nullopt;
   sip::ClientRequest bye;
   bye.method = sip::Method::bye;
   bye.branch = site.transactions.new_branch();
-  bye.flow = *flow;
+  bye.flow = hop->flow;
   bye.timers = core.settings.timers;
   sip::Writer text = sip::Writer::request("BYE", to.target);
-  text.add(HeaderId::via, sip::TransactionLayer::via(flow->protocol, sent_by(core, *flow), bye.branch));
+  text.add(HeaderId::via, sip::TransactionLayer::via(bye.flow.protocol, sent_by(core, bye.flow), bye.branch));
   for (const std::string& hop : to.route) text.add(HeaderId::route, hop);
   text.add(HeaderId::max_forwards, "70");
   text.add(HeaderId::from, from.name_addr);
@@ -44,14 +41,8 @@ void cancel(Core& core, const std::shared_ptr<Call>& call, const std::string& re
 
 // Is the identity still registered by some contact?
 bool registered(Core& core, const std::string& canonical) {
-  bool found = false;
-  for (const std::string& impi : core.registrar.impis_of(canonical)) {
-    core.registrar.with_existing(impi, [&](User& user) {
-      Registration* registration = user.registration_of(canonical);
-      found = found || (registration && !registration->bindings.empty());
-    });
-  }
-  return found;
+  std::optional<ServedUser> user = find_served_user(core, canonical);
+  return user && !user->contacts.empty();
 }
 
 }  // namespace

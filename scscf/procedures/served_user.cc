@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/sip/headers.h"
+
 namespace lapwing::scscf {
 namespace {
 
@@ -33,6 +35,20 @@ std::optional<ServedUser> find_served_user(Core& core, const std::string& canoni
     });
   }
   return user;
+}
+
+void note_user(Party& party, const ServedUser& user) {
+  party.identity = user.identity.uri;
+  party.canonical = user.identity.canonical;
+  party.impi = user.impi;
+}
+
+std::optional<sip::Uri> asserted_identity(const sip::Message& request) {
+  for (std::string_view value : request.values(sip::HeaderId::p_asserted_identity)) {
+    auto identity = sip::NameAddr::parse(value);
+    if (identity.ok()) return identity->uri;
+  }
+  return std::nullopt;
 }
 
 }  // namespace lapwing::scscf

@@ -18,5 +18,10 @@ struct ServedUser {
 
 // nullopt: not registered here.
 std::optional<ServedUser> find_served_user(Core& core, const std::string& canonical);
+// The party of a call is this user.
+void note_user(Party& party, const ServedUser& user);
+
+// The first P-Asserted-Identity that can be read; points into the request. nullopt: there is none.
+std::optional<sip::Uri> asserted_identity(const sip::Message& request);
 
 }  // namespace lapwing::scscf

@@ -161,12 +161,9 @@ std::optional<RpTarget> rp_target(const Core& core, const ServedUser& user, std:
     if (takes_short_messages(contact) && better(contact)) best = &contact;
   }
   if (!best) return std::nullopt;
-  std::string next = best->path.empty() ? "<" + best->uri + ">" : best->path.front();
-  auto hop = sip::NameAddr::parse(next);
+  auto hop = sip::first_hop(best->path, best->uri, core.settings.listen, sip::Protocol::udp);
   if (!hop.ok()) return std::nullopt;
-  auto flow = sip::next_hop(hop->uri, core.settings.listen, sip::Protocol::udp);
-  if (!flow.ok()) return std::nullopt;
-  return RpTarget{best->uri, best->path, *flow};
+  return RpTarget{best->uri, best->path, hop->flow};
 }
 
 Task<sip::Answer> send_rp(Core& core, Site& site, RpTarget target, std::string identity, sms::RpMessage message,

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
+#include "common/sip/body.h"
 #include "common/sip/headers.h"
 #include "scscf/procedures/locate.h"
 #include "scscf/procedures/short_message.h"
@@ -133,10 +134,6 @@ Task<void> memory_available(Core& core, Site& site, Submitter submitter, uint8_t
   for (const Identity& identity : set) deliver_short_messages(core, site, identity.canonical);
 }
 
-uint8_t reference_of(const sms::RpMessage& message) {
-  return std::visit([](const auto& one) { return one.reference; }, message);
-}
-
 bool from_network(const sms::RpMessage& message) {
   return std::visit(
       [](const auto& one) {
@@ -150,8 +147,7 @@ bool from_network(const sms::RpMessage& message) {
 
 bool is_short_message(const Core& core, const sip::Message& request) {
   if (!core.settings.short_messages.enabled || request.method() != sip::Method::message) return false;
-  auto type = sip::TokenParams::parse(request.header(HeaderId::content_type));
-  return type.ok() && type->is(sms::rp_content_type);
+  return sip::body_is(request, sms::rp_content_type);
 }
 
 Task<void> take_short_message(Core& core, Site& site, Passage passage, ServedUser sender) {

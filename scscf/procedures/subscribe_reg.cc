@@ -7,6 +7,7 @@
 #include "common/runtime/one_shot.h"
 #include "common/sip/headers.h"
 #include "scscf/procedures/notify_reg.h"
+#include "scscf/procedures/served_user.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -68,11 +69,8 @@ bool may_watch(const Watched& watched, std::string_view asserted) {
 }
 
 // Who asks: P-Asserted-Identity, which the P-CSCF has checked, else From.
-std::string asserted_identity(const sip::Message& request) {
-  for (std::string_view value : request.values(HeaderId::p_asserted_identity)) {
-    auto identity = sip::NameAddr::parse(value);
-    if (identity.ok()) return std::string(identity->uri.text);
-  }
+std::string watcher_of(const sip::Message& request) {
+  if (std::optional<sip::Uri> asserted = asserted_identity(request)) return std::string(asserted->text);
   auto from = sip::NameAddr::parse(request.header(HeaderId::from));
   return from.ok() ? std::string(from->uri.text) : std::string();
 }
@@ -181,7 +179,7 @@ Task<void> subscribe_reg(Core& core, Site& site, std::shared_ptr<sip::ServerTran
   }
 
   std::optional<Watched> watched = find_watched(core, *uri);
-  std::string watcher = asserted_identity(request);
+  std::string watcher = watcher_of(request);
   if (!watched) co_return transaction->reject(480, "Not Registered");
   if (!may_watch(*watched, watcher)) co_return transaction->reject(403);
   auto contact = sip::NameAddr::parse(request.values(HeaderId::contact).front());

@@ -8,7 +8,6 @@
 #include "scscf/caller_preferences.h"
 #include "scscf/procedures/locate.h"
 #include "scscf/procedures/served_user.h"
-#include "scscf/procedures/track_call.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -36,30 +35,14 @@ void share_breadth(const sip::Message& request, std::vector<sip::Target>& target
 // Steps 9 to 12: by the stored Path to the contact, which becomes the Request-URI.
 std::optional<sip::Target> toward_contact(const Core& core, const Passage& passage, const Binding& contact,
                                           const std::string& called) {
-  std::string next = contact.path.empty() ? "<" + contact.uri + ">" : contact.path.front();
-  auto first = sip::NameAddr::parse(next);
-  if (!first.ok()) return std::nullopt;
-  auto flow = sip::next_hop(first->uri, core.settings.listen, sip::Protocol::udp);
-  if (!flow.ok()) return std::nullopt;
-  sip::Target target = branch_of(core, passage, *flow, contact.path);
+  auto hop = sip::first_hop(contact.path, contact.uri, core.settings.listen, sip::Protocol::udp);
+  if (!hop.ok()) return std::nullopt;
+  sip::Target target = branch_of(core, passage, hop->flow, contact.path);
   target.edits.request_uri(contact.uri);
   target.edits.set(HeaderId::p_called_party_id, "<" + called + ">");
   if (passage.request().has(HeaderId::p_served_user)) target.edits.remove(HeaderId::p_served_user);
-  target.large = sip::by_tcp(*flow, first->uri);
+  target.large = hop->large;
   return target;
-}
-
-// A group of contacts rings only so long while there is another to try.
-Task<void> try_group(Core& core, Site& site, std::shared_ptr<sip::Forwarding> context, std::vector<sip::Target> targets,
-                     bool last) {
-  Timers::Id patience = 0;
-  if (!last) {
-    patience = site.worker.timers().after(core.settings.next_contact_after, [weak = std::weak_ptr(context)] {
-      if (auto waiting = weak.lock()) waiting->cancel("SIP;cause=408;text=\"No answer\"");
-    });
-  }
-  co_await context->send(std::move(targets));
-  site.worker.timers().cancel(patience);
 }
 
 Task<void> to_contacts(Core& core, Site& site, Passage passage, ServedUser callee) {
@@ -84,24 +67,13 @@ Task<void> to_contacts(Core& core, Site& site, Passage passage, ServedUser calle
   if (targets.empty()) {
     co_return refuse(core, passage, 480, "No Contact Fits", callee.identity.uri + " has no contact for such a request");
   }
-  std::shared_ptr<Call> call = passage.call;
-  if (call) {
-    if (!core.calls.add(call)) co_return refuse(core, passage, 503, "Too Many Calls", "too many calls");
-    call_started(core, *call);
-  }
-  auto context = sip::Forwarding::make(site.transactions, passage.transaction, watch_responses(core, site, call));
-  if (call) call->inviting = context;
-  for (size_t i = 0; i < targets.size() && !context->over(); ++i) {
-    co_await try_group(core, site, context, std::move(targets[i]), i + 1 == targets.size());
-  }
-  context->finish();
-  if (call) end_unanswered(core, *call, *context);
+  co_await pass_on(core, site, std::move(passage), std::move(targets));
 }
 
 }  // namespace
 
 Task<void> terminate(Core& core, Site& site, Passage passage) {
-  auto uri = sip::Uri::parse(passage.request_uri);
+  auto uri = sip::Uri::parse(passage.request().request_uri());
   if (!uri.ok()) co_return refuse(core, passage, 400, "Bad Request-URI", "the Request-URI cannot be read");
   if (!is_home(*uri, core.settings.home_domain)) {
     co_return refuse(core, passage, 404, "No Route To That Domain",
@@ -111,12 +83,7 @@ Task<void> terminate(Core& core, Site& site, Passage passage) {
   for (const std::string& identity : identities) {
     std::optional<ServedUser> callee = find_served_user(core, identity);
     if (!callee) continue;
-    if (passage.call) {
-      Party& party = passage.call->callee;
-      party.identity = callee->identity.uri;
-      party.canonical = callee->identity.canonical;
-      party.impi = callee->impi;
-    }
+    if (passage.call) note_user(passage.call->callee, *callee);
     co_return co_await to_contacts(core, site, std::move(passage), std::move(*callee));
   }
   Location found = co_await locate(core, site, std::move(identities));
@@ -124,8 +91,9 @@ Task<void> terminate(Core& core, Site& site, Passage passage) {
     co_return refuse(core, passage, nowhere->code, nowhere->reason, nowhere->why);
   }
   const OtherServer& server = std::get<OtherServer>(found.where);
-  sip::Target target = branch_of(core, passage, server.flow, {absl::StrFormat("<%s;lr>", server.name)});
-  co_await pass_on(core, site, std::move(passage), std::move(target));
+  std::vector<std::vector<sip::Target>> targets(1);
+  targets.front().push_back(branch_of(core, passage, server.flow, {absl::StrFormat("<%s;lr>", server.name)}));
+  co_await pass_on(core, site, std::move(passage), std::move(targets));
 }
 
 Task<void> terminate(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
