@@ -17,12 +17,19 @@ using sip::HeaderId;
 // Option tags that may stand in Proxy-Require (RFC 3261 section 16.3).
 constexpr std::string_view known_options[] = {"sec-agree", "path"};
 
+// Where an answer of ours to a handset goes when it came protected; nullopt: as RFC 3261 has it.
+std::optional<sip::Flow> protected_reply(Core& core, const sip::Flow& came_by) {
+  if (!core.on_protected_port(came_by)) return std::nullopt;
+  std::optional<Carrier> carrier = carrier_of(core, came_by);
+  if (!carrier) return std::nullopt;
+  return reply_flow(carrier->entry, came_by);
+}
+
 void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
   const sip::Message& request = transaction->request();
   const sip::Flow& flow = transaction->flow();
   if (sip::Verdict verdict = sip::check_forwarding(request, known_options); !verdict.ok()) {
-    std::optional<Carrier> carrier = core.on_protected_port(flow) ? carrier_of(core, flow) : std::nullopt;
-    if (carrier) transaction->reply_by(reply_flow(carrier->entry, flow));
+    if (std::optional<sip::Flow> back = protected_reply(core, flow)) transaction->reply_by(*back);
     sip::Writer no = transaction->response(verdict.status);
     if (!verdict.unsupported.empty()) no.add(HeaderId::unsupported, verdict.unsupported);
     return transaction->respond(verdict.status, std::move(no).finish());
@@ -63,6 +70,15 @@ bool Core::trusts(const asio::ip::address& address) const {
 
 std::string Core::route_uri(const Handset& handset) const {
   return absl::StrFormat("<sip:%s@%s;lr>", handset.token, settings.mw.text());
+}
+
+sip::TransactionLayer::Options transaction_options(Core& core) {
+  sip::TransactionLayer::Options options;
+  options.timers_for = [&core](const sip::Flow& flow) {
+    return core.on_core_side(flow) ? core.settings.core_timers : core.settings.handset_timers;
+  };
+  options.refuse_by = [&core](const sip::Flow& flow) { return protected_reply(core, flow); };
+  return options;
 }
 
 void serve(Core& core, Site& site) {

@@ -69,6 +69,9 @@ struct Core {
   std::string route_uri(const Handset& handset) const;
 };
 
+// How the transactions of each worker behave.
+sip::TransactionLayer::Options transaction_options(Core& core);
+
 // The entry: from now on the core takes what the site's transactions deliver.
 void serve(Core& core, Site& site);
 

@@ -113,9 +113,7 @@ int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
   sip::Stack::Options options;
   options.connections_per_address = config.gm().connections_per_address();
   options.transport.idle_timeout = duration(config.gm().idle_timeout());
-  options.layer.timers_for = [&core](const sip::Flow& flow) {
-    return core.on_core_side(flow) ? core.settings.core_timers : core.settings.handset_timers;
-  };
+  options.layer = transaction_options(core);
   sip::Stack stack(pool, options);
   for (uint32_t i = 0; i < pool.size(); ++i) core.sites.push_back({pool.at(i), stack.layer(i)});
   for (Site& site : core.sites) serve(core, site);

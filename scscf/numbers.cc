@@ -96,4 +96,9 @@ std::vector<std::string> possible_identities(const NumberPlan& plan, const sip::
   return identities;
 }
 
+bool is_incomplete(const NumberPlan& plan, const sip::Uri& uri, std::string_view home_domain) {
+  std::optional<std::string> number = dialled_number(uri, home_domain);
+  return number && !global_number(plan, *number, phone_context(uri));
+}
+
 }  // namespace lapwing::scscf

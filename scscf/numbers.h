@@ -35,4 +35,7 @@ std::optional<std::string> global_number(const NumberPlan& plan, std::string_vie
 // as it was dialled, then in global form, each as tel URI and as SIP URI of the home domain.
 std::vector<std::string> possible_identities(const NumberPlan& plan, const sip::Uri& uri, std::string_view home_domain);
 
+// A local number that the plan cannot complete: it lacks a country code, or the number is none that it has.
+bool is_incomplete(const NumberPlan& plan, const sip::Uri& uri, std::string_view home_domain);
+
 }  // namespace lapwing::scscf

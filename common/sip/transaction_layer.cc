@@ -237,7 +237,7 @@ void TransactionLayer::refuse(const Message& request, const Flow& flow, int code
                               std::string_view extra) {
   ++counters_.refused;
   auto top = Via::parse(request.values(HeaderId::via).front());
-  Flow back = top.ok() ? reply_flow(flow, *top) : flow;
+  Flow back = options_.refuse_by(flow).value_or(top.ok() ? reply_flow(flow, *top) : flow);
   std::string via = top.ok() ? completed_via(request.values(HeaderId::via).front(), *top, flow) : std::string();
   std::optional<Message> completed =
       via.empty() ? std::nullopt : with_top_via(request, std::move(via), options_.limits);

@@ -165,6 +165,9 @@ class TransactionLayer final : public Receiver {
     size_t max_transactions = 200'000;  // of each kind; beyond it requests get 503 with Retry-After, and ours fail
     // The timers of a server transaction, by where its request came from.
     std::function<TimerValues(const Flow&)> timers_for = [](const Flow&) { return TimerValues::core(); };
+    // Where the answer to a request goes that gets no transaction (malformed, too many); nullopt: by RFC 3261 section
+    // 18.2.2, as always.
+    std::function<std::optional<Flow>(const Flow&)> refuse_by = [](const Flow&) { return std::nullopt; };
     // Requests outside a dialog that end here and go nowhere else. While one is at work, a copy that came by another
     // way gets 482 (RFC 3261 section 8.2.2.2). Once it is answered, one that comes again may be from a hop that lost
     // its transactions in a restart, and is served.

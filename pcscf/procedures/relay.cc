@@ -96,6 +96,14 @@ std::optional<Refusal> check_media(const Core& core, const sip::Message& request
   return std::nullopt;
 }
 
+// The operator's own rule kept a call from being made: the operator should see it.
+void report_policy(Core& core, const Handset& handset, const sip::Message& request, const Decision& decision) {
+  const auto* refusal = std::get_if<Refusal>(&decision);
+  if (!refusal || refusal->warning.empty()) return;
+  core.report("call.refused", handset.impi, "",
+              absl::StrFormat("%s got %d: %s", request.method_text(), refusal->code, refusal->warning));
+}
+
 Decision toward_core(Core& core, const Sender& sender, const sip::Message& request, const sip::Flow& came_by) {
   sip::RouteSet routes = read_routes(core, request);
   bool initial = !sip::in_dialog(request);
@@ -205,6 +213,7 @@ Task<void> from_handset(Core& core, Site& site, TransactionPtr transaction) {
   // The handset uses its new set for more than registering: ours go on it too from now on.
   if (sender->entry) switch_to(core, site, sender->handset, sender->entry->id);
   Decision decision = toward_core(core, *sender, request, transaction->flow());
+  report_policy(core, *sender->handset, request, decision);
   co_await forward(core, site, std::move(transaction), std::move(decision),
                    [](sip::Edits& edits, const sip::Message& response) { strip_to_handset(edits, response); });
 }

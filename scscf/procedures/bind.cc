@@ -192,8 +192,12 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
   core.report(known ? "register.refreshed" : "register.accepted", request->impi, request->impu_uri,
               absl::StrFormat("registered %s for %d s", request->contact_text(), seconds_of(longest_left(core, now))));
   Outcome ok = registered_response(core, *request, now);
-  ok.then = [&core, &site, set = now.set, replaced] {
+  ok.then = [&core, &site, set = now.set, replaced, known] {
     notify_watchers(core, set, replaced);
+    // Whoever has switched on anew may have made room.
+    if (!known) {
+      for (const Identity& identity : set) core.short_messages.memory_available(identity.canonical);
+    }
     deliver_short_messages_to(core, site, set);
   };
   co_return ok;

@@ -45,6 +45,16 @@ std::optional<sip::Target> toward_contact(const Core& core, const Passage& passa
   return target;
 }
 
+// Nobody has the identity: of a number that is not whole another code is due (TS 24.229 section 5.4.3.2, RFC 3261
+// section 21.4.22).
+Outcome nobody(const Settings& settings, const sip::Uri& uri, Outcome outcome) {
+  if (outcome.code != 404 || !is_incomplete(settings.numbers, uri, settings.home_domain)) return outcome;
+  outcome.code = 484;
+  outcome.why += ": a local number that is nobody's as it was dialled";
+  outcome.why += settings.numbers.country_code.empty() ? ", and numbers.country_code is not set" : "";
+  return outcome;
+}
+
 Task<void> to_contacts(Core& core, Site& site, Passage passage, ServedUser callee) {
   if (callee.identity.barred) {
     co_return refuse(core, passage, 404, "Not Found", callee.identity.uri + " is barred");
@@ -88,7 +98,8 @@ Task<void> terminate(Core& core, Site& site, Passage passage) {
   }
   Location found = co_await locate(core, site, std::move(identities));
   if (auto* nowhere = std::get_if<Outcome>(&found.where)) {
-    co_return refuse(core, passage, nowhere->code, nowhere->reason, nowhere->why);
+    Outcome outcome = nobody(core.settings, *uri, std::move(*nowhere));
+    co_return refuse(core, passage, outcome.code, outcome.reason, outcome.why);
   }
   const OtherServer& server = std::get<OtherServer>(found.where);
   std::vector<std::vector<sip::Target>> targets(1);

@@ -75,10 +75,7 @@ ipsec::FakeKernel::Call call_named(const std::string& name) {
 Pcscf::Pcscf(World& w, sip::Transport& transport, const SettingsText& settings)
     : world(w),
       core(settings_from(settings), kernel, w.clock, w.report(), spi(settings, 0), spi(settings, 1)),
-      layer(w.worker, transport, index,
-            {.limits = {}, .max_transactions = 200'000, .timers_for = [this](const sip::Flow& flow) {
-               return core.on_core_side(flow) ? core.settings.core_timers : core.settings.handset_timers;
-             }}) {
+      layer(w.worker, transport, index, pcscf::transaction_options(core)) {
   core.sites.push_back({w.worker, layer});
   pcscf::serve(core, core.sites.front());
   kernel.on_expire([this](ipsec::KernelExpiry expiry) {
