@@ -229,40 +229,37 @@ Task<absl::StatusOr<SaEntry>> create_set(Core& core, Site& site, std::shared_ptr
   co_return entry;
 }
 
-Task<void> confirm_set(Core& core, Site& site, std::shared_ptr<Handset> handset, uint64_t id, Duration expires) {
-  ipsec::SaSet set;
+std::optional<ConfirmedSet> confirm_set(Core& core, Handset& handset, uint64_t id, Duration expires) {
   Duration lifetime = expires + core.settings.expiry_margin;
-  std::vector<uint64_t> ending;
-  bool found = false;
-  {
-    std::lock_guard lock(handset->mutex);
-    SaEntry* entry = handset->find_set(id);
-    if (entry) {
-      found = true;
-      bool fresh = entry->state == SetState::temporary;
-      entry->state = SetState::valid;
-      if (fresh || core.clock.now() + lifetime > entry->deadline) {
-        entry->deadline = core.clock.now() + lifetime;
-        entry->expires = core.clock.wall() + lifetime;
-      }
-      lifetime = entry->deadline - core.clock.now();
-      set = entry->set;
-      for (const SaEntry& other : handset->sets) {
-        if (fresh && other.id != id && other.id != entry->made_over) ending.push_back(other.id);
-      }
-      // What went out on the set that carried the REGISTER goes on doing so until the handset uses the new one.
-      if (fresh && entry->made_over == 0) handset->outbound = id;
-      if (!handset->find_set(handset->outbound)) handset->outbound = id;
-    }
+  std::lock_guard lock(handset.mutex);
+  SaEntry* entry = handset.find_set(id);
+  if (!entry) return std::nullopt;
+  bool fresh = entry->state == SetState::temporary;
+  entry->state = SetState::valid;
+  if (fresh || core.clock.now() + lifetime > entry->deadline) {
+    entry->deadline = core.clock.now() + lifetime;
+    entry->expires = core.clock.wall() + lifetime;
   }
-  if (!found) co_return;
+  ConfirmedSet confirmed{entry->set, entry->deadline - core.clock.now(), {}};
+  for (const SaEntry& other : handset.sets) {
+    if (fresh && other.id != id && other.id != entry->made_over) confirmed.ending.push_back(other.id);
+  }
+  // What went out on the set that carried the REGISTER goes on doing so until the handset uses the new one.
+  if (fresh && entry->made_over == 0) handset.outbound = id;
+  if (!handset.find_set(handset.outbound)) handset.outbound = id;
+  return confirmed;
+}
+
+Task<void> settle_set(Core& core, Site& site, std::shared_ptr<Handset> handset, ConfirmedSet confirmed) {
   watch_deadlines(core, site, handset);
-  absl::Status extended = co_await core.kernel.set_lifetime(site.worker, set, lifetime + backstop);
+  absl::Status extended = co_await core.kernel.set_lifetime(site.worker, confirmed.set, confirmed.lifetime + backstop);
   if (!extended.ok()) {
     LW_LOG(warn, "the kernel keeps the old lifetime of the security associations of %s: %s", handset->impi,
            std::string(extended.message()));
   }
-  for (uint64_t other : ending) co_await drop_set(core, site, handset, other, "replaced by a new registration");
+  for (uint64_t other : confirmed.ending) {
+    co_await drop_set(core, site, handset, other, "replaced by a new registration");
+  }
 }
 
 void switch_to(Core& core, Site& site, const std::shared_ptr<Handset>& handset, uint64_t id) {

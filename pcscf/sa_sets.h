@@ -27,9 +27,17 @@ Task<absl::StatusOr<SaEntry>> create_set(Core& core, Site& site, std::shared_ptr
 // that of an answer to a 401 (Handset::answer_by). Call after a change of these.
 void watch_deadlines(Core& core, Site& site, const std::shared_ptr<Handset>& handset);
 
-// The 200 came: the set is valid for the registration's time and the margin; never shortened by a refresh. Sets that
-// nobody uses any more are retired or dropped: made over nothing, all others; made over one, all but that one.
-Task<void> confirm_set(Core& core, Site& site, std::shared_ptr<Handset> handset, uint64_t id, Duration expires);
+// The 200 came: the set is valid for the registration's time and the margin; never shortened by a refresh. Before the
+// 200 is sent on, since the handset's next request may come by another worker in the same moment; what is left to do
+// then follows behind the 200. nullopt: the set has gone.
+struct ConfirmedSet {
+  ipsec::SaSet set;
+  Duration lifetime{};
+  std::vector<uint64_t> ending;
+};
+std::optional<ConfirmedSet> confirm_set(Core& core, Handset& handset, uint64_t id, Duration expires);
+// Sets that nobody uses any more are dropped: made over nothing, all others; made over one, all but that one.
+Task<void> settle_set(Core& core, Site& site, std::shared_ptr<Handset> handset, ConfirmedSet confirmed);
 
 // The set takes over what we send, the one before it ends after the grace time. Called when the first request other
 // than REGISTER arrives on it.

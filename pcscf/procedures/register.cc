@@ -284,14 +284,15 @@ Task<void> registered(Core& core, Site& site, TransactionPtr transaction, Attemp
     co_return core.report("register.deregistered", attempt.impi, attempt.impu, "the handset deregistered");
   }
   bool first = keep_binding(core, transaction, attempt, *response, expires);
+  Duration lasts = std::chrono::seconds(expires);
+  std::optional<ConfirmedSet> confirmed;
+  if (attempt.carrier) confirmed = confirm_set(core, *attempt.handset, attempt.carrier->entry.id, lasts);
   transaction->respond(response->status(), std::move(wire));
   std::string protection = attempt.carrier ? ipsec::text(attempt.carrier->entry.set.algorithms) : "none";
   core.report(first ? "register.accepted" : "register.refreshed", attempt.impi, attempt.impu,
               absl::StrFormat("registered %s for %d s, protection %s", attempt.contact, expires, protection));
-  Duration lasts = std::chrono::seconds(expires);
-  if (attempt.carrier) {
-    uint64_t id = attempt.carrier->entry.id;
-    co_await confirm_set(core, site, attempt.handset, id, lasts);
+  if (confirmed) {
+    co_await settle_set(core, site, attempt.handset, std::move(*confirmed));
   } else {
     watch_deadlines(core, site, attempt.handset);
   }
