@@ -24,8 +24,11 @@ std::string bash_completion(const CLI::App& app) {
   std::string cases;
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     commands.push_back(command->get_name());
-    absl::StrAppend(&cases, "    ", command->get_name(), ") words=\"", options_of(*command), " ", options_of(app),
-                    "\" ;;\n");
+    std::string words = options_of(*command);
+    for (const CLI::App* below : command->get_subcommands([](const CLI::App*) { return true; })) {
+      absl::StrAppend(&words, " ", below->get_name(), " ", options_of(*below));
+    }
+    absl::StrAppend(&cases, "    ", command->get_name(), ") words=\"", words, " ", options_of(app), "\" ;;\n");
   }
   return absl::StrCat(
       "# bash completion of imsctl; imsctl completion bash > /etc/bash_completion.d/imsctl\n"
@@ -41,7 +44,7 @@ std::string bash_completion(const CLI::App& app) {
       "    --config) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
       "    --reason) [ \"$command\" = deregister ] && COMPREPLY=($(compgen -W 'deactivated rejected' -- \"$cur\")); "
       "return ;;\n"
-      "    --pcscf|--scscf|--labhss|--timeout|--text|--limit) return ;;\n"
+      "    --pcscf|--scscf|--labhss|--timeout|--text|--limit|--method|--header) return ;;\n"
       "    completion) COMPREPLY=($(compgen -W bash -- \"$cur\")); return ;;\n"
       "  esac\n"
       "  case $command in\n",

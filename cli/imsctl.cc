@@ -93,6 +93,21 @@ void describe(CLI::App& app, CommandLine& line) {
                    "A call of `imsctl calls`; or an IMSI, IMPI, IMPU or number: all its calls")
       ->type_name("CALL")
       ->required();
+  auto* explain = app.add_subcommand("explain", "Why something is as it is")->fallthrough()->require_subcommand(1);
+  auto* explain_call =
+      explain->add_subcommand("call", "Which application servers a call would pass through, and why")->fallthrough();
+  explain_call->callback([&line] { line.command = &Session::explain_call; });
+  takes_identity(explain_call, "The caller: IMSI, IMPI, IMPU or number")->required();
+  explain_call->add_option("callee", line.arguments.callee, "As it would be dialled: a number, SIP or tel URI")
+      ->type_name("TARGET")
+      ->required();
+  explain_call->add_option("--method", line.arguments.method, "Of the request")
+      ->type_name("METHOD")
+      ->capture_default_str();
+  explain_call->add_option("--header", line.arguments.headers, "Of the request; may be given several times")
+      ->type_name("NAME:VALUE")
+      ->expected(1)
+      ->take_all();
   auto* deregister = command("deregister", "End a registration as the network", &Session::deregister);
   takes_identity(deregister, who)->required();
   deregister

@@ -130,6 +130,25 @@ std::string calls_text(const std::vector<Answer<v1::ListCallsReply>>& answers, c
   return out;
 }
 
+std::string explanation_text(const v1::ExplainCallReply& reply) {
+  std::string out;
+  for (const v1::ExplainedSide& side : reply.sides()) {
+    const std::string who = side.identity().empty() ? "" : absl::StrCat(" for ", log::printable(side.identity()));
+    absl::StrAppend(&out, out.empty() ? "" : "\n", side.session_case(), who, ": ", log::printable(side.text(), 300),
+                    "\n");
+    for (const v1::ExplainedCriterion& criterion : side.criteria()) {
+      const char* when_it_fails =
+          criterion.default_handling() == 0 ? "the request goes on without it" : "the request ends";
+      absl::StrAppend(&out, "\n  ", criterion.met() ? "MET     " : "not met ", "priority ", criterion.priority(), ", ",
+                      log::printable(criterion.server()), "; should it fail, ", when_it_fails, "\n");
+      for (const std::string& condition : criterion.conditions()) {
+        absl::StrAppend(&out, "          ", log::printable(condition, 200), "\n");
+      }
+    }
+  }
+  return out;
+}
+
 std::string status_text(const std::vector<Answer<v1::StatusReply>>& answers, const View& view) {
   Table table({"DAEMON", "NAME", "ADDRESS", "VERSION", "UP", "WORKERS", "COUNTS"});
   for (const auto& answer : answers) {

@@ -23,6 +23,8 @@ std::string registrations_text(const std::vector<User>& users, bool both_asked, 
 std::string story_text(std::string_view identity, const std::vector<Answer<v1::ShowReply>>& answers, const View& view);
 std::string sa_text(const std::vector<Answer<v1::ListSaSetsReply>>& answers, const View& view);
 std::string hss_text(const std::vector<Answer<v1::ListHssPeersReply>>& answers, const View& view);
+// Both sides of a call with their filter criteria, those that are met first told apart.
+std::string explanation_text(const v1::ExplainCallReply& reply);
 std::string calls_text(const std::vector<Answer<v1::ListCallsReply>>& answers, const View& view);
 std::string status_text(const std::vector<Answer<v1::StatusReply>>& answers, const View& view);
 std::string subscribers_text(const std::vector<Answer<v1::ListSubscribersReply>>& answers, const View& view);

@@ -177,6 +177,26 @@ int Session::hangup() {
   return code;
 }
 
+int Session::explain_call() {
+  if (int code = known({Role::scscf}); code != ok) return code;
+  v1::ExplainCallRequest request;
+  request.set_caller(arguments_.identity);
+  request.set_callee(arguments_.callee);
+  request.set_method(arguments_.method);
+  for (const std::string& header : arguments_.headers) request.add_headers(header);
+  const auto answers =
+      ask<v1::ExplainCallReply>(daemons_, {Role::scscf}, arguments_.timeout,
+                                [&](const Daemon& daemon, grpc::ClientContext& context, v1::ExplainCallReply& reply) {
+                                  return daemon.control().ExplainCall(&context, request, &reply);
+                                });
+  if (arguments_.json) return print_json(answers, true);
+  const int code = warn(answers);
+  for (const auto& answer : answers) {
+    if (answer.status.ok()) out_ << explanation_text(answer.reply);
+  }
+  return code;
+}
+
 int Session::deregister() {
   if (int code = known({Role::scscf}); code != ok) return code;
   v1::DeregisterRequest request;

@@ -17,6 +17,9 @@ enum ExitCode { ok = 0, not_found = 1, usage = 2, not_reachable = 3 };
 // The command line after it was read.
 struct Arguments {
   std::string identity;
+  std::string callee;                // explain call
+  std::string method = "INVITE";     // likewise
+  std::vector<std::string> headers;  // likewise
   std::string reason = "deactivated";
   uint32_t reason_code = 0;
   std::string text;
@@ -37,6 +40,7 @@ class Session {
   int hss();
   int calls();
   int hangup();
+  int explain_call();
   int deregister();
   int watch();
   int status();

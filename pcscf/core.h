@@ -9,6 +9,7 @@
 #include "common/runtime/turns.h"
 #include "common/runtime/worker.h"
 #include "common/sdp/policy.h"
+#include "common/sip/next_hop.h"
 #include "common/sip/transaction_layer.h"
 #include "pcscf/handsets.h"
 #include "pcscf/ipsec/kernel.h"
@@ -35,6 +36,7 @@ struct Settings {
   sip::TimerValues core_timers, handset_timers = sip::TimerValues::handset();
   sdp::Policy media;            // of the sessions that handsets offer
   std::vector<Prefix> trusted;  // networks of the core besides the entry's address
+  sip::Hosts hosts;             // names in URIs that lead somewhere
 };
 
 struct Site {

@@ -1,6 +1,7 @@
 // pcscf: the edge of the IMS core. Wires the parts together; the procedures are in procedures/.
 #include <thread>
 
+#include "absl/strings/ascii.h"
 #include "common/control/control_server.h"
 #include "common/control/daemon.h"
 #include "common/control/report.h"
@@ -35,6 +36,7 @@ Settings settings_from(const v1::PcscfConfig& config) {
   s.entry.local = s.mw;
   if (s.entry.protocol == sip::Protocol::tcp) s.entry.local.port = 0;
   for (const std::string& network : config.mw().trusted()) s.trusted.push_back(*prefix_from(network));
+  for (const v1::Host& host : config.hosts()) s.hosts[absl::AsciiStrToLower(host.name())] = endpoint(host.address());
   const v1::Ipsec& ipsec = config.ipsec();
   s.policy = ipsec.policy() == "required"   ? IpsecPolicy::required
              : ipsec.policy() == "optional" ? IpsecPolicy::optional

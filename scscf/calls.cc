@@ -22,22 +22,41 @@ bool Calls::add(const std::shared_ptr<Call>& call) {
   std::lock_guard lock(mutex_);
   if (by_id_.size() >= limit_) return false;
   by_id_[call->id] = call;
-  if (!call->caller.canonical.empty()) by_identity_[call->caller.canonical].push_back(call);
-  if (!call->callee.canonical.empty() && call->callee.canonical != call->caller.canonical) {
-    by_identity_[call->callee.canonical].push_back(call);
-  }
+  index(call->caller.canonical, call);
+  if (call->callee.canonical != call->caller.canonical) index(call->callee.canonical, call);
   return true;
 }
 
 void Calls::remove(const Call& call) {
   std::lock_guard lock(mutex_);
   by_id_.erase(call.id);
-  for (const Party* party : {&call.caller, &call.callee}) {
-    auto found = by_identity_.find(party->canonical);
-    if (found == by_identity_.end()) continue;
-    std::erase_if(found->second, [&](const std::shared_ptr<Call>& one) { return one->id == call.id; });
-    if (found->second.empty()) by_identity_.erase(found);
+  unindex(call.caller.canonical, call);
+  unindex(call.callee.canonical, call);
+}
+
+void Calls::set_callee(const std::shared_ptr<Call>& call, std::string identity, std::string canonical,
+                       std::string impi) {
+  std::lock_guard lock(mutex_);
+  bool listed = by_id_.contains(call->id);
+  if (listed && call->callee.canonical != call->caller.canonical) unindex(call->callee.canonical, *call);
+  {
+    std::lock_guard of_call(call->mutex);
+    call->callee.identity = std::move(identity);
+    call->callee.canonical = std::move(canonical);
+    call->callee.impi = std::move(impi);
   }
+  if (listed && call->callee.canonical != call->caller.canonical) index(call->callee.canonical, call);
+}
+
+void Calls::index(const std::string& canonical, const std::shared_ptr<Call>& call) {
+  if (!canonical.empty()) by_identity_[canonical].push_back(call);
+}
+
+void Calls::unindex(const std::string& canonical, const Call& call) {
+  auto found = by_identity_.find(canonical);
+  if (found == by_identity_.end()) return;
+  std::erase_if(found->second, [&](const std::shared_ptr<Call>& one) { return one->id == call.id; });
+  if (found->second.empty()) by_identity_.erase(found);
 }
 
 std::shared_ptr<Call> Calls::find(const std::string& id) {

@@ -3,7 +3,8 @@
 // their parties. Messages pass also when their call is unknown here (after a restart): they are routed by their own
 // headers.
 //
-// Each Call has its own lock for short critical sections: never held across a co_await, never two at once.
+// Each Call has its own lock for short critical sections: never held across a co_await, never two at once, never while
+// the table is asked.
 #pragma once
 
 #include <array>
@@ -26,7 +27,7 @@ std::string_view state_text(CallState state);
 // One side of a call.
 struct Party {
   std::string identity;            // as asserted, or as it was called
-  std::string canonical, impi;     // of a user registered here; else empty
+  std::string canonical, impi;     // of a user served here; else empty
   std::string name_addr;           // of From or To, with its tag
   std::string tag;                 // empty: not answered yet
   std::string target;              // its Contact
@@ -43,7 +44,7 @@ struct Call {
   std::weak_ptr<sip::Forwarding> inviting;  // touched on its worker only
 
   std::mutex mutex;
-  Party caller, callee;  // identity, canonical and impi are fixed too
+  Party caller, callee;  // the caller's identity, canonical and impi are fixed too
   CallState state = CallState::calling;
   WallTime since, answered, ended;
   sip::Method last_method = sip::Method::invite;
@@ -72,6 +73,8 @@ class Calls {
   // False: the limit is reached.
   bool add(const std::shared_ptr<Call>& call);
   void remove(const Call& call);
+  // Who it is for, as that is found out; a call that diverts is for another user then.
+  void set_callee(const std::shared_ptr<Call>& call, std::string identity, std::string canonical, std::string impi);
   std::shared_ptr<Call> find(const std::string& id);
   // Those with a party of this canonical identity.
   std::vector<std::shared_ptr<Call>> of(const std::string& canonical);
@@ -79,8 +82,11 @@ class Calls {
   size_t size();
 
  private:
+  void index(const std::string& canonical, const std::shared_ptr<Call>& call);
+  void unindex(const std::string& canonical, const Call& call);
+
   const size_t limit_;
-  std::mutex mutex_;
+  std::mutex mutex_;  // taken before a call's own
   absl::flat_hash_map<std::string, std::shared_ptr<Call>> by_id_;
   absl::flat_hash_map<std::string, std::vector<std::shared_ptr<Call>>> by_identity_;
 };

@@ -10,6 +10,7 @@
 #include "scscf/procedures/originate.h"
 #include "scscf/procedures/passage.h"
 #include "scscf/procedures/register.h"
+#include "scscf/procedures/services.h"
 #include "scscf/procedures/subscribe_reg.h"
 #include "scscf/procedures/terminate.h"
 
@@ -35,7 +36,7 @@ bool our_domain(const Core& core, const sip::Message& request) {
 }
 
 Task<void> serve_register(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
-  auto read = read_register(transaction->request(), core.settings, sent_by(core, transaction->flow()));
+  auto read = read_register(transaction, core.settings, sent_by(core, transaction->flow()));
   if (auto* refused = std::get_if<Outcome>(&read)) co_return reply(*transaction, *refused);
   SharedRegisterRequest request = std::get<SharedRegisterRequest>(read);
   Outcome outcome = co_await register_(core, site, request);
@@ -93,7 +94,13 @@ void proxy(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> trans
   }
   if (sip::in_dialog(request)) return site.worker.spawn(in_dialog(core, site, std::move(transaction)));
   sip::RouteSet routes = read_routes(core, request);
-  if (routes.own > 0 && routes.user == "orig") return site.worker.spawn(originate(core, site, std::move(transaction)));
+  if (OriginalDialogs::is_identifier(routes.user)) {
+    return site.worker.spawn(resume_services(core, site, std::move(transaction), std::move(routes.user)));
+  }
+  if (routes.own > 0 && (routes.orig || routes.user == "orig")) {
+    Origin origin = routes.orig || request.has(HeaderId::p_served_user) ? Origin::application_server : Origin::handset;
+    return site.worker.spawn(originate(core, site, std::move(transaction), origin));
+  }
   site.worker.spawn(terminate(core, site, std::move(transaction)));
 }
 
@@ -158,8 +165,10 @@ std::string sent_by(const Core& core, const sip::Flow& flow) {
 void reply(sip::ServerTransaction& transaction, const Outcome& outcome) {
   sip::Writer response = transaction.response(outcome.code, outcome.reason);
   for (const auto& [id, value] : outcome.headers) response.add(id, value);
-  transaction.respond(outcome.code, std::move(response).finish());
-  if (outcome.then) outcome.then();
+  std::string wire = std::move(response).finish();
+  if (!outcome.then) return transaction.respond(outcome.code, std::move(wire));
+  transaction.respond(outcome.code, wire);
+  outcome.then(wire);
 }
 
 void serve(Core& core, Site& site) {

@@ -11,13 +11,18 @@
 #include "common/control/report.h"
 #include "common/runtime/turns.h"
 #include "common/runtime/worker.h"
+#include "common/sip/next_hop.h"
 #include "common/sip/transaction_layer.h"
 #include "hss-client/hss.h"
 #include "scscf/calls.h"
+#include "scscf/ifc/original_dialogs.h"
+#include "scscf/ifc/profiles.h"
 #include "scscf/numbers.h"
 #include "scscf/registrar.h"
 #include "scscf/short_messages.h"
+#include "scscf/silent_servers.h"
 #include "scscf/subscriptions.h"
+#include "scscf/unregistered_users.h"
 
 namespace lapwing::scscf {
 
@@ -25,6 +30,7 @@ struct OtherServer {
   std::string name;
   sip::Flow flow;
   std::vector<uint32_t> capabilities;
+  uint32_t weight = 0;
 };
 
 // The IP-SM-GW role.
@@ -36,12 +42,23 @@ struct ShortMessageSettings {
   uint32_t limit = 100'000, per_receiver = 100;
 };
 
+// Application servers.
+struct ServiceSettings {
+  Duration answer_within = std::chrono::seconds(5);       // one that says nothing at all until then has failed
+  Duration keep_unregistered = std::chrono::minutes(30);  // the profile of a user who is served unregistered
+  RequestUriPart request_uri = RequestUriPart::host_or_number;
+  SharedIfcSets shared_sets;
+};
+
 struct Settings {
   std::string name;  // our SIP URI, as the HSS knows it
   std::string home_domain;
   std::vector<sip::Endpoint> listen;
   bool interrogating = true, serving = true;
   std::vector<OtherServer> servers;
+  std::vector<uint32_t> capabilities;  // our own
+  uint32_t weight = 1;
+  Duration server_answers_within = std::chrono::seconds(6);  // another S-CSCF to a REGISTER, our HSS's time included
   Duration min_expires = std::chrono::seconds(60);
   Duration default_expires = std::chrono::hours(1);
   Duration max_expires = std::chrono::seconds(600'000);
@@ -54,6 +71,7 @@ struct Settings {
   std::string qop = "auth";  // empty: none
   sip::TimerValues timers;
   std::vector<Prefix> trusted;  // from where SIP is taken; empty: from everywhere
+  sip::Hosts hosts;             // names in URIs that lead somewhere
   NumberPlan numbers;
   // Calls.
   Duration next_contact_after = std::chrono::seconds(20);  // how long a group of contacts rings while there is another
@@ -61,6 +79,7 @@ struct Settings {
   Duration min_session_expires = std::chrono::seconds(90);
   Duration longest_call = std::chrono::hours(12);  // of calls without a session timer
   ShortMessageSettings short_messages;
+  ServiceSettings services;
 };
 
 // One worker's view.
@@ -74,7 +93,11 @@ struct Core {
   Hss& hss;
   const Clock& clock;
   control::Report report;
+  Profiles profiles;
   Registrar registrar;
+  UnregisteredUsers unregistered;
+  OriginalDialogs original_dialogs;
+  SilentServers silent_servers;
   Subscriptions subscriptions;
   Calls calls;
   ShortMessages short_messages;
@@ -87,7 +110,9 @@ struct Core {
         hss(h),
         clock(c),
         report(std::move(r)),
+        profiles(settings.services.shared_sets, settings.services.request_uri),
         registrar(c),
+        silent_servers(c),
         short_messages(settings.short_messages.limit, settings.short_messages.per_receiver) {}
   Site& site(uint32_t worker) { return sites[worker]; }
   bool trusts(const asio::ip::address& address) const;
@@ -108,8 +133,8 @@ struct Outcome {
   int code = 500;
   std::string reason = {};  // of the status line; empty: the standard phrase
   std::vector<std::pair<sip::HeaderId, std::string>> headers = {};
-  // Run when the response is on its way: NOTIFYs, which must not overtake it.
-  std::function<void()> then = {};
+  // Run when the response, as given to it, is on its way: NOTIFYs, which must not overtake it.
+  std::function<void(const std::string&)> then = {};
   std::string why = {};  // in plain words, for the log and the operator; no secrets
 };
 

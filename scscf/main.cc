@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 #include "common/control/control_server.h"
 #include "common/control/daemon.h"
@@ -19,6 +20,7 @@
 #include "scscf/operator.h"
 #include "scscf/procedures/pushes.h"
 #include "scscf/procedures/short_message.h"
+#include "scscf/procedures/unregistered_user.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -29,6 +31,24 @@ constexpr int diameter_died = 3;
 
 std::string realm_of(const std::string& host) {
   return host.substr(host.find('.') + 1);
+}
+
+absl::StatusOr<SharedIfcSets> shared_sets_from(const v1::Services& services, const config::Locations* where) {
+  SharedIfcSets sets;
+  for (int i = 0; i < services.shared_sets_size(); ++i) {
+    const v1::SharedIfcSet& set = services.shared_sets(i);
+    for (int j = 0; j < set.ifc_size(); ++j) {
+      auto criterion = parse_filter_criteria(set.ifc(j));
+      if (criterion.ok()) {
+        sets[set.id()].push_back(std::move(*criterion));
+        continue;
+      }
+      std::string why(criterion.status().message());
+      return where ? where->error(absl::StrFormat("services.shared_sets[%d].ifc[%d]", i, j), why)
+                   : absl::InvalidArgumentError(why);
+    }
+  }
+  return sets;
 }
 
 Settings settings_from(const v1::ScscfConfig& config) {
@@ -43,6 +63,7 @@ Settings settings_from(const v1::ScscfConfig& config) {
     other.name = server.name();
     other.flow.remote = *endpoint_from(server.address());
     other.capabilities.assign(server.capabilities().begin(), server.capabilities().end());
+    other.weight = server.weight();
     for (const sip::Endpoint& ours : s.listen) {
       if (ours.address.is_v4() == other.flow.remote.address.is_v4()) other.flow.local = ours;
     }
@@ -78,6 +99,16 @@ Settings settings_from(const v1::ScscfConfig& config) {
                       .limit = m.limit(),
                       .per_receiver = m.per_receiver()};
   for (const std::string& network : config.trusted()) s.trusted.push_back(*prefix_from(network));
+  for (const v1::Host& host : config.hosts())
+    s.hosts[absl::AsciiStrToLower(host.name())] = *endpoint_from(host.address());
+  s.capabilities.assign(config.capabilities().begin(), config.capabilities().end());
+  s.weight = config.weight();
+  const v1::Services& services = config.services();
+  s.services = {
+      .answer_within = duration(services.answer_within()),
+      .keep_unregistered = duration(services.keep_unregistered()),
+      .request_uri = services.request_uri() == "whole" ? RequestUriPart::whole : RequestUriPart::host_or_number,
+      .shared_sets = *shared_sets_from(services, nullptr)};
   return s;
 }
 
@@ -89,6 +120,8 @@ absl::Status check(const v1::ScscfConfig& config, const config::Locations& where
   if (config.cx().origin_host().find('.') == std::string::npos && config.cx().origin_realm().empty()) {
     return where.error("cx.origin_host", "has no dot, so no realm: give cx.origin_realm");
   }
+  auto sets = shared_sets_from(config.services(), &where);
+  if (!sets.ok()) return sets.status();
   return absl::OkStatus();
 }
 
@@ -149,8 +182,10 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   }
   if (absl::Status started = (*diameter)->start(); !started.ok()) return control::could_not_start(started);
   ScscfOperator oper(core, pool, stack);
-  pool.at(0).timers().every(std::chrono::minutes(1), [&core] {
+  pool.at(0).timers().every(std::chrono::minutes(1), [&core, &clock] {
     core.registrar.sweep();
+    core.original_dialogs.sweep(clock.now() - std::chrono::minutes(5));
+    release_unregistered(core, core.sites.front());
     expire_short_messages(core, core.sites.front());
   });
   pool.start();

@@ -8,6 +8,7 @@
 #include "common/control/timestamps.h"
 #include "common/sip/uri.h"
 #include "scscf/call_records.h"
+#include "scscf/explain_call.h"
 #include "scscf/procedures/deregister.h"
 #include "scscf/procedures/release.h"
 
@@ -75,6 +76,7 @@ std::vector<std::shared_ptr<Call>> calls_of(Core& core, const std::string& typed
   std::vector<std::shared_ptr<Call>> found;
   for (std::shared_ptr<Call>& call : core.calls.all()) {
     bool meant = false;
+    std::lock_guard lock(call->mutex);
     for (const Party* party : {&call->caller, &call->callee}) {
       meant = meant || control::same_user(typed, party->impi, party->identity);
     }
@@ -102,6 +104,9 @@ void ScscfOperator::gauges(v1::StatusReply& reply) {
   add_gauge(reply, "challenges", counts.challenges);
   add_gauge(reply, "subscriptions", core_.subscriptions.size());
   add_gauge(reply, "calls", core_.calls.size());
+  add_gauge(reply, "at_application_servers", core_.original_dialogs.size());
+  add_gauge(reply, "unregistered_users", core_.unregistered.size());
+  add_gauge(reply, "service_profiles", core_.profiles.distinct());
   if (core_.settings.short_messages.enabled) add_gauge(reply, "short_messages", core_.short_messages.size());
   add_gauge(reply, "server_transactions", sum.server_transactions);
   add_gauge(reply, "client_transactions", sum.client_transactions);
@@ -186,6 +191,10 @@ absl::StatusOr<v1::ListCallsReply> ScscfOperator::list_calls(const v1::ListCalls
   if (calls.size() > request.limit()) calls.resize(request.limit());
   for (const std::shared_ptr<Call>& call : calls) *reply.add_calls() = to_message(*call);
   return reply;
+}
+
+absl::StatusOr<v1::ExplainCallReply> ScscfOperator::explain_call(const v1::ExplainCallRequest& request) {
+  return scscf::explain_call(core_, request);
 }
 
 absl::StatusOr<v1::HangupReply> ScscfOperator::hangup(const v1::HangupRequest& request) {

@@ -1,5 +1,7 @@
 #include "scscf/user_profile.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 #include <charconv>
 #include <limits>
@@ -8,6 +10,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_format.h"
 #include "common/runtime/log.h"
+#include "common/sip/headers.h"
 #include "common/sip/uri.h"
 #include "common/xml/document.h"
 
@@ -77,6 +80,14 @@ class Reader {
     if (profile.service_profiles.empty()) fail(root, "has no ServiceProfile");
     if (!error_.ok()) return error_;
     return profile;
+  }
+
+  absl::StatusOr<InitialFilterCriteria> read_criterion(pugi::xml_node root) {
+    if (std::string_view(root.name()) != "InitialFilterCriteria") fail(root, "is not an InitialFilterCriteria element");
+    InitialFilterCriteria criterion;
+    if (error_.ok()) criterion = filter_criteria(root);
+    if (!error_.ok()) return error_;
+    return criterion;
   }
 
  private:
@@ -342,6 +353,12 @@ absl::StatusOr<UserProfile> parse_user_profile(std::string_view xml, const Profi
   return Reader(limits).read(document->document_element());
 }
 
+absl::StatusOr<InitialFilterCriteria> parse_filter_criteria(std::string_view xml, const ProfileLimits& limits) {
+  const absl::StatusOr<pugi::xml_document> document = xml::load(xml, {.bytes = limits.bytes, .depth = limits.depth});
+  if (!document.ok()) return document.status();
+  return Reader(limits).read_criterion(document->document_element());
+}
+
 std::vector<const PublicIdentity*> implicit_set(const UserProfile& profile) {
   std::vector<const PublicIdentity*> set;
   for (const ServiceProfile& service : profile.service_profiles) {
@@ -366,6 +383,33 @@ const PublicIdentity* find_identity(const UserProfile& profile, std::string_view
 
 const ServiceProfile* find_service_profile(const UserProfile& profile, std::string_view impu) {
   return find(profile, impu).service_profile;
+}
+
+const ServiceProfile* service_profile_of(const UserProfile& profile, const std::string& canonical) {
+  const ServiceProfile* by_wildcard = nullptr;
+  for (const ServiceProfile& service : profile.service_profiles) {
+    for (const PublicIdentity& identity : service.identities) {
+      if (identity.canonical == canonical) return &service;
+      if (!by_wildcard && wildcard_matches(identity, canonical)) by_wildcard = &service;
+    }
+  }
+  return by_wildcard;
+}
+
+bool wildcard_matches(const PublicIdentity& identity, std::string_view canonical) {
+  std::string_view text = identity.wildcard.empty() ? identity.identity : identity.wildcard;
+  size_t first = text.find('!'), last = text.rfind('!');
+  if (first == std::string_view::npos || last == first) return false;
+  std::string_view before = text.substr(0, first), after = text.substr(last + 1);
+  if (canonical.size() < before.size() + after.size()) return false;
+  size_t length = canonical.size() - before.size() - after.size();
+  if (!sip::equals_ignoring_case(canonical.substr(0, before.size()), before) ||
+      !sip::equals_ignoring_case(canonical.substr(before.size() + length), after)) {
+    return false;
+  }
+  re2::RE2 expression(std::string(text.substr(first + 1, last - first - 1)), re2::RE2::Quiet);
+  std::string middle(canonical.substr(before.size(), length));
+  return expression.ok() && re2::RE2::FullMatch(middle, expression);
 }
 
 bool is_barred(const UserProfile& profile, std::string_view impu) {

@@ -7,15 +7,18 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "scscf/ifc/criteria.h"
 
 namespace lapwing::scscf {
+
+class FilterCriteria;
 
 enum class IdentityType : uint8_t {  // the values of the XML
   distinct_impu = 0,
@@ -37,69 +40,14 @@ struct PublicIdentity {
   std::optional<uint32_t> max_registrations = {};  // simultaneous ones
 };
 
-enum class SessionCase : uint8_t {  // the values of the XML
-  originating = 0,
-  terminating_registered = 1,
-  terminating_unregistered = 2,
-  originating_unregistered = 3,
-  originating_cdiv = 4,
-};
-
-enum class RegistrationType : uint8_t { initial = 0, re_registration = 1, de_registration = 2 };
-
-// A service point trigger. Patterns are extended regular expressions, not looked into here.
-struct Spt {
-  struct RequestUri {
-    std::string pattern;
-  };
-  struct Method {
-    std::string name;
-  };
-  struct SipHeader {
-    std::string name;                    // a pattern
-    std::optional<std::string> content;  // a pattern; absent: the header's presence is enough
-  };
-  struct SessionDescription {
-    std::string line;                    // a pattern
-    std::optional<std::string> content;  // a pattern; absent: the line's presence is enough
-  };
-
-  std::variant<RequestUri, Method, SipHeader, SessionCase, SessionDescription> condition;
-  bool negated = false;
-  std::vector<uint32_t> groups = {};                      // one at least; an SPT may be in several
-  std::vector<RegistrationType> registration_types = {};  // for REGISTER; empty: all
-};
-
-struct TriggerPoint {
-  bool cnf = false;            // true: groups are ORs, ANDed together; false: groups are ANDs, ORed together
-  std::vector<Spt> spts = {};  // one at least
-};
-
-enum class DefaultHandling : uint8_t { session_continued = 0, session_terminated = 1 };
-
-struct ApplicationServer {
-  std::string server_name = {};  // a SIP URI
-  DefaultHandling default_handling = DefaultHandling::session_continued;
-  std::string service_info = {};  // verbatim, white space included; empty: none
-  bool include_register_request = false;
-  bool include_register_response = false;
-};
-
-enum class ProfilePart : uint8_t { registered = 0, unregistered = 1 };
-
-struct InitialFilterCriteria {
-  uint32_t priority = 0;                           // 0 is the highest
-  std::optional<TriggerPoint> trigger_point = {};  // absent: always matches
-  ApplicationServer application_server = {};
-  std::optional<ProfilePart> profile_part = {};  // absent: both
-};
-
 struct ServiceProfile {
   std::vector<PublicIdentity> identities = {};  // one at least
   std::optional<uint32_t> subscribed_media_profile = {};
   std::vector<std::string> service_ids = {};         // IMS communication services that are authorized
   std::vector<InitialFilterCriteria> criteria = {};  // in the order of the document
   std::vector<uint32_t> shared_ifc_sets = {};
+  // What Profiles::read() makes of the last two, which are empty then; null before.
+  std::shared_ptr<const FilterCriteria> services = nullptr;
 };
 
 struct UserProfile {
@@ -123,6 +71,9 @@ struct ProfileLimits {
 // InvalidArgument for all else (5009 ERROR_NOT_SUPPORTED_USER_DATA).
 absl::StatusOr<UserProfile> parse_user_profile(std::string_view xml, const ProfileLimits& limits = {});
 
+// A single InitialFilterCriteria element. Errors likewise.
+absl::StatusOr<InitialFilterCriteria> parse_filter_criteria(std::string_view xml, const ProfileLimits& limits = {});
+
 // The pointers below are into the profile.
 //
 // The implicit registration set: the public user identities in the profile's order, barred ones included, public
@@ -133,6 +84,11 @@ const PublicIdentity* default_impu(const UserProfile& profile);
 // By canonical form; a wildcard is not expanded. Null: not in this profile, or not a URI.
 const PublicIdentity* find_identity(const UserProfile& profile, std::string_view impu);
 const ServiceProfile* find_service_profile(const UserProfile& profile, std::string_view impu);
+// Likewise by an identity's canonical form, wildcarded identities included that it matches.
+const ServiceProfile* service_profile_of(const UserProfile& profile, const std::string& canonical);
+// Is the identity one of those that a wildcarded identity stands for ("sip:room!.*!@example.org": a regular expression
+// between two '!', TS 23.003 section 13.5)?
+bool wildcard_matches(const PublicIdentity& identity, std::string_view canonical);
 // False also for an identity that is not in this profile.
 bool is_barred(const UserProfile& profile, std::string_view impu);
 

@@ -114,6 +114,14 @@ class ControlService final : public v1::Control::Service {
     return answer(operator_.hangup(*request), *reply);
   }
 
+  grpc::Status ExplainCall(grpc::ServerContext*, const v1::ExplainCallRequest* request,
+                           v1::ExplainCallReply* reply) override {
+    for (const std::string& identity : {request->caller(), request->callee()}) {
+      if (auto wrong = identity_error(identity, true); !wrong.ok()) return wrong;
+    }
+    return answer(operator_.explain_call(*request), *reply);
+  }
+
   grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
                      grpc::ServerWriter<v1::Event>* writer) override {
     if (auto wrong = identity_error(request->identity(), false); !wrong.ok()) return wrong;
@@ -206,6 +214,9 @@ absl::StatusOr<v1::ListCallsReply> Operator::list_calls(const v1::ListCallsReque
 }
 absl::StatusOr<v1::HangupReply> Operator::hangup(const v1::HangupRequest&) {
   return not_here("Hangup");
+}
+absl::StatusOr<v1::ExplainCallReply> Operator::explain_call(const v1::ExplainCallRequest&) {
+  return not_here("ExplainCall");
 }
 absl::StatusOr<v1::ListSubscribersReply> Operator::list_subscribers(const v1::ListSubscribersRequest&) {
   return not_here("ListSubscribers");

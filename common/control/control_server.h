@@ -38,6 +38,7 @@ class Operator {
   // The request's limit is never 0 here.
   virtual absl::StatusOr<v1::ListCallsReply> list_calls(const v1::ListCallsRequest& request);
   virtual absl::StatusOr<v1::HangupReply> hangup(const v1::HangupRequest& request);
+  virtual absl::StatusOr<v1::ExplainCallReply> explain_call(const v1::ExplainCallRequest& request);
   // The LabHss service; reason is 0 to 3 here.
   virtual absl::StatusOr<v1::ListSubscribersReply> list_subscribers(const v1::ListSubscribersRequest& request);
   virtual absl::StatusOr<v1::PushReply> terminate(const v1::TerminateRequest& request);

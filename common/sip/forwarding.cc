@@ -8,7 +8,6 @@
 namespace lapwing::sip {
 namespace {
 
-constexpr size_t datagram_limit = 1300;  // bytes of a request that may go by UDP (section 18.1.1)
 constexpr Duration trying_after = std::chrono::milliseconds(200);
 constexpr std::string_view completed_elsewhere = "SIP;cause=200;text=\"Call completed elsewhere\"";
 
@@ -111,6 +110,8 @@ void Forwarding::watch(size_t branch) {
 }
 
 void Forwarding::answered(size_t branch, const Answer& answer) {
+  bool abandoned = branches_[branch].ended;
+  if (abandoned && (!answer.response || answer.response->status() / 100 != 2)) return;
   if (!answer.response) {
     if (answer.outcome == Answer::Outcome::transport_failed && branches_[branch].smaller && !over()) {
       return start(branch, *std::exchange(branches_[branch].smaller, std::nullopt));
@@ -119,6 +120,7 @@ void Forwarding::answered(size_t branch, const Answer& answer) {
     return end(branch);
   }
   branches_[branch].smaller.reset();
+  heard_ = true;
   int code = answer.response->status();
   if (code < 200) return provisional(branch, *answer.response);
   if (code < 300) {
@@ -138,7 +140,9 @@ void Forwarding::answered(size_t branch, const Answer& answer) {
 void Forwarding::provisional(size_t branch, const Message& response) {
   if (response.status() == 100) return;
   if (invite()) watch(branch);
-  if (!accepted_) upstream(response);
+  if (accepted_) return;
+  progressed_ = true;
+  upstream(response);
 }
 
 void Forwarding::final_response(std::shared_ptr<const Message> response) {
@@ -164,6 +168,19 @@ void Forwarding::cancel_others(size_t but, const std::string& reason) {
 
 void Forwarding::cancel(const std::string& reason) {
   cancel_others(branches_.size(), reason);
+}
+
+void Forwarding::abandon() {
+  cancel("");
+  for (size_t i = 0; i < branches_.size(); ++i) {
+    if (!branches_[i].ended) end(i);
+  }
+}
+
+void Forwarding::forget() {
+  best_.reset();
+  challenges_.clear();
+  unreachable_ = heard_ = progressed_ = false;
 }
 
 void Forwarding::upstream(const Message& response) {

@@ -21,6 +21,9 @@
 
 namespace lapwing::sip {
 
+// The largest request that may go by UDP, in bytes (RFC 3261 section 18.1.1).
+constexpr size_t datagram_limit = 1300;
+
 // Where a branch goes, and what changes in the request on its way there.
 struct Target {
   Edits edits = {};  // all but our Via
@@ -60,6 +63,16 @@ class Forwarding : public std::enable_shared_from_this<Forwarding> {
   // Ends what is open, with this Reason, so that send() returns.
   void cancel(const std::string& reason);
 
+  // For a next hop that may be passed over, as application servers may (TS 24.229 section 5.4.3.2).
+  // A response came since the last forget(), be it 100; one other than 100 has gone upstream.
+  bool heard() const { return heard_; }
+  bool progressed() const { return progressed_; }
+  // Cancels what is open and waits for it no longer, so that send() returns at once. A 2xx that comes of it goes
+  // upstream all the same.
+  void abandon();
+  // What the branches brought so far counts no longer.
+  void forget();
+
  private:
   struct Branch {
     std::string id = {};
@@ -89,6 +102,7 @@ class Forwarding : public std::enable_shared_from_this<Forwarding> {
   std::shared_ptr<const Message> best_;
   std::vector<std::shared_ptr<const Message>> challenges_;  // 401 and 407 of all branches
   bool accepted_ = false, declined_ = false, cancelled_ = false, unreachable_ = false;
+  bool heard_ = false, progressed_ = false;
 };
 
 // The ACK to a 2xx, which has no transaction (RFC 3261 section 13.2.2.4).

@@ -6,7 +6,9 @@ namespace lapwing::sip {
 namespace {
 
 void pass_own(RouteSet& routes, const Uri& uri) {
-  if (routes.own++ == 0) routes.user = std::string(uri.user);
+  if (routes.own++ > 0) return;
+  routes.user = std::string(uri.user);
+  routes.orig = uri.has_param("orig");
 }
 
 // Only who put a value of ours from Record-Route there makes a request to us with a Route of its own.

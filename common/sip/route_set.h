@@ -17,6 +17,7 @@ struct RouteSet {
   std::string request_uri;        // whom the request is for
   size_t own = 0;                 // how many hops at the top were ours
   std::string user;               // of the first of these
+  bool orig = false;              // and whether it has the parameter `orig` (TS 24.229 section 5.7.3)
   std::vector<std::string> rest;  // behind them
 };
 

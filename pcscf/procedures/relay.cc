@@ -123,7 +123,7 @@ Decision toward_core(Core& core, const Sender& sender, const sip::Message& reque
   if (routes.rest.empty()) return Refusal{400, "No Route To The Core"};
   auto hop = sip::NameAddr::parse(routes.rest.front());
   if (!hop.ok()) return Refusal{400, "Bad Route"};
-  auto flow = sip::next_hop(hop->uri, {core.settings.mw}, core.settings.entry.protocol);
+  auto flow = sip::next_hop(hop->uri, {core.settings.mw}, core.settings.entry.protocol, core.settings.hosts);
   if (!flow.ok()) return Refusal{400, "Route Leads Nowhere"};
   target.flow = *flow;
   target.large = sip::by_tcp(*flow, hop->uri);

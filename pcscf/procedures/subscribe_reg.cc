@@ -50,7 +50,7 @@ std::optional<sip::Flow> first_hop(const Core& core, const Handset& locked) {
   if (locked.service_route.empty()) return core.settings.entry;
   auto hop = sip::NameAddr::parse(locked.service_route.front());
   if (!hop.ok()) return std::nullopt;
-  auto flow = sip::next_hop(hop->uri, {core.settings.mw}, core.settings.entry.protocol);
+  auto flow = sip::next_hop(hop->uri, {core.settings.mw}, core.settings.entry.protocol, core.settings.hosts);
   if (!flow.ok()) return std::nullopt;
   return *flow;
 }

@@ -8,6 +8,7 @@
 #include "scscf/procedures/deadlines.h"
 #include "scscf/procedures/notify_reg.h"
 #include "scscf/procedures/short_message.h"
+#include "scscf/procedures/third_party_register.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -153,14 +154,15 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
   if (!saa.result.success()) co_return hss_refused(saa.result, "SAR");
 
   if (!saa.user_data.empty() || !profile) {
-    auto parsed = parse_user_profile(saa.user_data);
-    if (!parsed.ok()) {
+    auto read = core.profiles.read(saa.user_data);
+    if (!read.ok()) {
       co_await clear_pending(core, site, request->impi, request->impu_uri, saa.routing.origin_host,
                              cx::ServerAssignmentType::deregistration_too_much_data);
       co_return Outcome{.code = 480,
-                        .why = "SAA: the user profile cannot be used: " + std::string(parsed.status().message())};
+                        .why = "SAA: the user profile cannot be used: " + std::string(read.status().message())};
     }
-    profile = std::make_shared<const UserProfile>(std::move(*parsed));
+    profile = read->profile;
+    for (const std::string& fault : read->faults) core.report("profile.fault", request->impi, request->impu_uri, fault);
   }
   std::vector<Identity> set = identities_of(*profile);
   bool served = std::any_of(set.begin(), set.end(), [&](const Identity& i) { return i.canonical == request->impu; });
@@ -192,7 +194,13 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
   core.report(known ? "register.refreshed" : "register.accepted", request->impi, request->impu_uri,
               absl::StrFormat("registered %s for %d s", request->contact_text(), seconds_of(longest_left(core, now))));
   Outcome ok = registered_response(core, *request, now);
-  ok.then = [&core, &site, set = now.set, replaced, known] {
+  auto services = third_party_of(core, request->impi, now, request->impu,
+                                 known ? RegistrationType::re_registration : RegistrationType::initial);
+  services.request = request->transaction;
+  core.unregistered.forget(request->impi);
+  ok.then = [&core, &site, set = now.set, replaced, known, services](const std::string& response) mutable {
+    services.response = response;
+    register_with_services(core, site, std::move(services));
     notify_watchers(core, set, replaced);
     // Whoever has switched on anew may have made room.
     if (!known) {

@@ -7,6 +7,7 @@
 #include "scscf/procedures/challenge.h"
 #include "scscf/procedures/notify_reg.h"
 #include "scscf/procedures/release.h"
+#include "scscf/procedures/third_party_register.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -15,6 +16,7 @@ namespace {
 struct Ended {
   std::vector<Identity> set;
   std::string hss_host;
+  ThirdPartyRegistration services;
 };
 
 // Takes registrations without contacts out of the user, and keeps the index and the operator's view right.
@@ -25,7 +27,8 @@ std::vector<Ended> take_empty(Core& core, const std::string& impi, UserState sta
     before = canonicals(user.registrations);
     std::erase_if(user.registrations, [&](Registration& registration) {
       if (!registration.bindings.empty()) return false;
-      ended.push_back({registration.set, registration.hss_host});
+      ended.push_back({registration.set, registration.hss_host,
+                       third_party_of(core, impi, registration, "", RegistrationType::de_registration)});
       return true;
     });
     after = canonicals(user.registrations);
@@ -76,6 +79,7 @@ Task<Outcome> deregister_user(Core& core, Site& site, SharedRegisterRequest requ
   for (Ended& set : ended) {
     release_calls_of(core, site, set.set, "the handset deregistered");
     co_await tell_hss(core, site, request->impi, set, type);
+    set.services.request = request->transaction;
   }
   core.report("register.deregistered", request->impi, request->impu_uri, "the handset deregistered");
 
@@ -83,7 +87,14 @@ Task<Outcome> deregister_user(Core& core, Site& site, SharedRegisterRequest requ
   for (const Binding& binding : gone) {
     ok.headers.emplace_back(sip::HeaderId::contact, absl::StrFormat("<%s>%s;expires=0", binding.uri, binding.params));
   }
-  ok.then = [&core, set = now.set, gone] { notify_watchers(core, set, gone); };
+  ok.then = [&core, &site, set = now.set, gone, ended](const std::string& response) {
+    for (const Ended& one : ended) {
+      ThirdPartyRegistration services = one.services;
+      services.response = response;
+      register_with_services(core, site, std::move(services));
+    }
+    notify_watchers(core, set, gone);
+  };
   co_return ok;
 }
 
@@ -110,6 +121,7 @@ Task<void> expire(Core& core, Site& site, std::string impi) {
                                          : cx::ServerAssignmentType::timeout_deregistration;
   for (Ended& set : ended) {
     release_calls_of(core, site, set.set, "the registration ran out");
+    register_with_services(core, site, set.services);
     co_await tell_hss(core, site, impi, set, type);
   }
   for (auto& [set, gone] : changed) {
@@ -140,7 +152,10 @@ Task<std::vector<std::string>> deregister_by_network(Core& core, Site& site, std
     }
   });
   std::vector<Ended> ended = take_empty(core, impi, UserState::deregistered, why);
-  for (Ended& set : ended) release_calls_of(core, site, set.set, why);
+  for (Ended& set : ended) {
+    release_calls_of(core, site, set.set, why);
+    register_with_services(core, site, set.services);
+  }
   for (auto& [set, gone] : changed) {
     core.report("register.ended", impi, set.empty() ? "" : set.front().uri, why);
     if (event) {

@@ -1,68 +1,18 @@
 #include "scscf/procedures/interrogate.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_format.h"
+#include "common/runtime/one_shot.h"
 #include "common/sip/headers.h"
 #include "common/sip/validate.h"
 #include "scscf/procedures/challenge.h"
 #include "scscf/procedures/register.h"
 #include "scscf/procedures/register_request.h"
+#include "scscf/procedures/select_server.h"
 
 namespace lapwing::scscf {
 namespace {
 
 using sip::HeaderId;
-
-// The S-CSCF that shall serve: ourselves, or another with the way to it.
-struct Choice {
-  bool ourselves = false;
-  OtherServer other;
-};
-using Chosen = std::variant<Choice, Outcome>;
-
-Chosen by_name(const Core& core, const std::string& name) {
-  if (core.settings.serving && same_server(name, core.settings.name)) return Choice{.ourselves = true, .other = {}};
-  if (const OtherServer* server = find_server(core, name)) return Choice{.ourselves = false, .other = *server};
-  return Outcome{.code = 480, .why = absl::StrFormat("the HSS named the S-CSCF %s, which is not in `servers`", name)};
-}
-
-bool meets(const std::vector<uint32_t>& has, const std::vector<uint32_t>& wants) {
-  return std::all_of(wants.begin(), wants.end(),
-                     [&](uint32_t c) { return std::find(has.begin(), has.end(), c) != has.end(); });
-}
-
-// TS 29.228 section 6.7: names that the HSS lists come first; then every mandatory capability, and most optional ones.
-// `tried` are names that failed already.
-Chosen by_capabilities(const Core& core, const std::optional<cx::ServerCapabilities>& wanted,
-                       const std::vector<std::string>& tried) {
-  auto was_tried = [&](const std::string& name) {
-    return std::any_of(tried.begin(), tried.end(), [&](const std::string& t) { return same_server(t, name); });
-  };
-  cx::ServerCapabilities wants = wanted.value_or(cx::ServerCapabilities{});
-  for (const std::string& name : wants.server_names) {
-    Chosen chosen = by_name(core, name);
-    if (std::holds_alternative<Choice>(chosen) && !was_tried(name)) return chosen;
-  }
-  // Our own serving role has no capabilities list of its own: it takes users that demand none.
-  if (core.settings.serving && wants.mandatory.empty() && !was_tried(core.settings.name)) {
-    return Choice{.ourselves = true, .other = {}};
-  }
-  const OtherServer* best = nullptr;
-  size_t best_optional = 0;
-  for (const OtherServer& server : core.settings.servers) {
-    if (was_tried(server.name) || !meets(server.capabilities, wants.mandatory)) continue;
-    size_t optional = static_cast<size_t>(std::count_if(wants.optional.begin(), wants.optional.end(), [&](uint32_t c) {
-      return std::find(server.capabilities.begin(), server.capabilities.end(), c) != server.capabilities.end();
-    }));
-    if (!best || optional > best_optional) {
-      best = &server;
-      best_optional = optional;
-    }
-  }
-  if (best) return Choice{.ourselves = same_server(best->name, core.settings.name), .other = *best};
-  return Outcome{.code = 480, .why = "no S-CSCF has the capabilities that the HSS demands"};
-}
 
 Task<Chosen> ask_hss(Core& core, Site& site, SharedRegisterRequest request, cx::UserAuthorizationType type,
                      std::vector<std::string> tried) {
@@ -77,14 +27,24 @@ Task<Chosen> ask_hss(Core& core, Site& site, SharedRegisterRequest request, cx::
   // Plain success with a name answers a deregistration.
   bool served = uaa.result == cx::experimental::subsequent_registration || uaa.result.success();
   if (served && !uaa.server_name.empty()) {
-    co_return by_name(core, uaa.server_name);
+    co_return choose_named(core, uaa.server_name);
   }
   // Some HSSs give the name with DIAMETER_FIRST_REGISTRATION too (PyHSS), some leave it empty with 2002 (Open5GS).
   if (uaa.result == cx::experimental::first_registration || uaa.result == cx::experimental::subsequent_registration ||
       uaa.result.success()) {
-    co_return by_capabilities(core, uaa.capabilities, tried);
+    co_return choose_capable(core, uaa.capabilities, tried);
   }
   co_return hss_refused(uaa.result, "UAR");
+}
+
+// The transaction goes on by itself, should the time be over before it.
+Task<sip::Answer> answer_in_time(Core& core, Site& site, sip::ClientRequest request) {
+  OneShot<sip::Answer> answered(site.worker);
+  site.transactions.start(std::move(request), [sink = answered.sink()](const sip::Answer& answer) {
+    if (!answer.response || answer.response->status() >= 200) sink.set(answer);
+  });
+  std::optional<sip::Answer> answer = co_await answered.wait(core.settings.server_answers_within);
+  co_return answer ? std::move(*answer) : sip::Answer{};
 }
 
 // Forwards to another S-CSCF; true when its answer was relayed, false when another may be tried.
@@ -105,7 +65,12 @@ Task<bool> forward(Core& core, Site& site, std::shared_ptr<sip::ServerTransactio
   const sip::Message& message = transaction->request();
   edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(message) - 1));
   request.wire = edits.write(message);
-  sip::Answer answer = co_await site.transactions.request(std::move(request));
+  sip::Answer answer = co_await answer_in_time(core, site, std::move(request));
+  if (answer.response) {
+    core.silent_servers.answered(to.name);
+  } else {
+    core.silent_servers.did_not_answer(to.name);
+  }
   int code = answer.response ? answer.response->status() : 504;
   bool failed = !answer.response || code == 480 || (code >= 300 && code < 400);
   if (failed && may_reselect) co_return false;
@@ -121,22 +86,8 @@ Task<bool> forward(Core& core, Site& site, std::shared_ptr<sip::ServerTransactio
 
 }  // namespace
 
-bool same_server(std::string_view a, std::string_view b) {
-  auto left = sip::Uri::parse(a), right = sip::Uri::parse(b);
-  if (!left.ok() || !right.ok()) return a == b;
-  auto port = [](const sip::Uri& uri) { return uri.port == 0 ? 5060 : uri.port; };
-  return sip::equals_ignoring_case(left->host, right->host) && left->user == right->user && port(*left) == port(*right);
-}
-
-const OtherServer* find_server(const Core& core, std::string_view name) {
-  for (const OtherServer& server : core.settings.servers) {
-    if (same_server(name, server.name)) return &server;
-  }
-  return nullptr;
-}
-
 Task<void> interrogate_register(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
-  auto read = read_register(transaction->request(), core.settings, sent_by(core, transaction->flow()));
+  auto read = read_register(transaction, core.settings, sent_by(core, transaction->flow()));
   if (auto* refused = std::get_if<Outcome>(&read)) co_return reply(*transaction, *refused);
   SharedRegisterRequest request = std::get<SharedRegisterRequest>(read);
   auto type =

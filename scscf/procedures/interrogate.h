@@ -6,11 +6,6 @@
 
 namespace lapwing::scscf {
 
-// Do two names of S-CSCFs mean the same one?
-bool same_server(std::string_view a, std::string_view b);
-// Among `servers`; null: not there.
-const OtherServer* find_server(const Core& core, std::string_view name);
-
 Task<void> interrogate_register(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction);
 
 }  // namespace lapwing::scscf

@@ -8,13 +8,19 @@
 
 namespace lapwing::scscf {
 
+// By us, for the services that it has while it is not registered, or as a public service identity.
+struct ServedHere {
+  std::string wildcard = {};  // the wildcarded identity that the identity belongs to; empty: none
+};
+
 struct Location {
   // Where the user is served, or the answer to give: 404 unknown to the HSS, 480 not registered, 504 no answer.
-  std::variant<OtherServer, Outcome> where;
+  // OtherServer: an S-CSCF, or the application server of a public service identity.
+  std::variant<OtherServer, ServedHere, Outcome> where;
   std::string identity = {};  // the one that the HSS knows
 };
 
-// identities: what the request may mean, canonical, the likeliest first.
-Task<Location> locate(Core& core, Site& site, std::vector<std::string> identities);
+// identities: what the request may mean, canonical, the likeliest first. originating: to serve the user who sends.
+Task<Location> locate(Core& core, Site& site, std::vector<std::string> identities, bool originating = false);
 
 }  // namespace lapwing::scscf

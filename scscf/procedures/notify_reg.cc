@@ -80,7 +80,7 @@ absl::StatusOr<sip::Uri> routing_uri(const Subscription& subscription) {
 sip::Flow flow_to_watcher(const Core& core, const Subscription& subscription) {
   absl::StatusOr<sip::Uri> uri = routing_uri(subscription);
   if (!uri.ok()) return subscription.flow;
-  absl::StatusOr<sip::Flow> hop = sip::next_hop(*uri, core.settings.listen, sip::Protocol::udp);
+  absl::StatusOr<sip::Flow> hop = sip::next_hop(*uri, core.settings.listen, sip::Protocol::udp, core.settings.hosts);
   return hop.ok() ? *hop : subscription.flow;
 }
 

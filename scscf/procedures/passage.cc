@@ -64,7 +64,8 @@ sip::RouteSet read_routes(const Core& core, const sip::Message& request) {
   return sip::read_route_set(request, [&core](const sip::Uri& uri) { return is_ours(core, uri); });
 }
 
-std::optional<Passage> begin_passage(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
+std::optional<Passage> begin_passage(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction,
+                                     std::shared_ptr<Call> joined) {
   const sip::Message& request = transaction->request();
   std::string mark = loop_mark(request);
   if (looped(request, mark)) {
@@ -73,11 +74,14 @@ std::optional<Passage> begin_passage(Core& core, Site& site, std::shared_ptr<sip
   }
   Passage passage{.transaction = std::move(transaction),
                   .edits = {},
-                  .token = random_hex(16),
+                  .token = joined ? joined->id : random_hex(16),
                   .mark = std::move(mark),
-                  .call = nullptr};
+                  .call = nullptr,
+                  .joined = std::move(joined),
+                  .context = nullptr,
+                  .sent_to_us = false};
   passage.edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(request) - 1));
-  if (request.method() == sip::Method::invite) {
+  if (request.method() == sip::Method::invite && !passage.joined) {
     if (uint32_t least = too_brief(core.settings, request)) {
       sip::Writer no = passage.transaction->response(422);
       no.add(HeaderId::min_se, std::to_string(least));
@@ -117,19 +121,31 @@ sip::Target branch_of(const Core& core, const Passage& passage, const sip::Flow&
   return target;
 }
 
+bool begin_forwarding(Core& core, Site& site, Passage& passage) {
+  if (passage.call) {
+    if (!core.calls.add(passage.call)) {
+      refuse(core, passage, 503, "Too Many Calls", "too many calls");
+      return false;
+    }
+    call_started(core, *passage.call);
+  }
+  passage.context =
+      sip::Forwarding::make(site.transactions, passage.transaction, watch_responses(core, site, passage.call));
+  if (passage.call) passage.call->inviting = passage.context;
+  return true;
+}
+
+void finish_passage(Core& core, const Passage& passage) {
+  passage.context->finish();
+  if (passage.call) end_unanswered(core, *passage.call, *passage.context);
+}
+
 Task<void> pass_on(Core& core, Site& site, Passage passage, std::vector<std::vector<sip::Target>> groups) {
-  std::shared_ptr<Call> call = passage.call;
-  if (call) {
-    if (!core.calls.add(call)) co_return refuse(core, passage, 503, "Too Many Calls", "too many calls");
-    call_started(core, *call);
+  if (!passage.context && !begin_forwarding(core, site, passage)) co_return;
+  for (size_t i = 0; i < groups.size() && !passage.context->over(); ++i) {
+    co_await try_group(core, site, passage.context, std::move(groups[i]), i + 1 == groups.size());
   }
-  auto context = sip::Forwarding::make(site.transactions, passage.transaction, watch_responses(core, site, call));
-  if (call) call->inviting = context;
-  for (size_t i = 0; i < groups.size() && !context->over(); ++i) {
-    co_await try_group(core, site, context, std::move(groups[i]), i + 1 == groups.size());
-  }
-  context->finish();
-  if (call) end_unanswered(core, *call, *context);
+  finish_passage(core, passage);
 }
 
 }  // namespace lapwing::scscf

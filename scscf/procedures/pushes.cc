@@ -49,6 +49,7 @@ Task<cx::RegistrationTerminationAnswer> Pushes::terminate(cx::RegistrationTermin
                       request.reason_info.empty() ? "" : ": ", request.reason_info);
   for (const std::string& impi : impis) {
     known = core_.registrar.with_existing(impi, [](User&) {}) || known;
+    known = core_.unregistered.forget(impi) || known;
     if (request.reason == cx::DeregistrationReason::remove_scscf) continue;
     // The answer does not wait for the NOTIFYs.
     site_.worker.spawn(end_registration(core_, site_, impi, impus, event, why));
@@ -60,19 +61,22 @@ Task<cx::RegistrationTerminationAnswer> Pushes::terminate(cx::RegistrationTermin
 Task<cx::PushProfileAnswer> Pushes::push_profile(cx::PushProfileRequest request) {
   cx::PushProfileAnswer answer;
   answer.result = cx::base::success;
+  // Of a user who is served unregistered: the next request asks the HSS again.
+  if (core_.unregistered.forget(request.impi)) co_return answer;
   if (!core_.registrar.with_existing(request.impi, [](User&) {})) {
     answer.result = cx::experimental::user_unknown;
     co_return answer;
   }
   if (request.user_data.empty()) co_return answer;
-  auto parsed = parse_user_profile(request.user_data);
-  if (!parsed.ok()) {
-    core_.report("profile.refused", request.impi, "", std::string(parsed.status().message()));
-    answer.result = absl::IsResourceExhausted(parsed.status()) ? cx::experimental::too_much_data
-                                                               : cx::experimental::not_supported_user_data;
+  auto read = core_.profiles.read(request.user_data);
+  if (!read.ok()) {
+    core_.report("profile.refused", request.impi, "", std::string(read.status().message()));
+    answer.result = absl::IsResourceExhausted(read.status()) ? cx::experimental::too_much_data
+                                                             : cx::experimental::not_supported_user_data;
     co_return answer;
   }
-  auto profile = std::make_shared<const UserProfile>(std::move(*parsed));
+  std::shared_ptr<const UserProfile> profile = read->profile;
+  for (const std::string& fault : read->faults) core_.report("profile.fault", request.impi, "", fault);
   std::vector<Identity> set = identities_of(*profile), old_set;
   auto turn = co_await core_.turns.take(site_.worker, request.impi);
   std::vector<std::string> before, after;

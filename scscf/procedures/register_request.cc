@@ -94,8 +94,9 @@ bool same_binding(const Binding& binding, const RequestedContact& contact) {
   return sip::uris_equal(binding.uri, contact.uri);
 }
 
-std::variant<SharedRegisterRequest, Outcome> read_register(const sip::Message& message, const Settings& settings,
-                                                           std::string came_to) {
+std::variant<SharedRegisterRequest, Outcome> read_register(std::shared_ptr<sip::ServerTransaction> transaction,
+                                                           const Settings& settings, std::string came_to) {
+  const sip::Message& message = transaction->request();
   RegisterRequest out;
   auto to = sip::NameAddr::parse(message.header(HeaderId::to));
   auto from = sip::NameAddr::parse(message.header(HeaderId::from));
@@ -142,6 +143,7 @@ std::variant<SharedRegisterRequest, Outcome> read_register(const sip::Message& m
   }
   out.body = std::string(message.body());
   out.came_to = std::move(came_to);
+  out.transaction = std::move(transaction);
   return std::make_shared<const RegisterRequest>(std::move(out));
 }
 

@@ -1,5 +1,4 @@
-// What a REGISTER says to the registrar (TS 24.229 section 5.4.1, RFC 3261 section 10.3), read once and copied out of
-// the message, so that a procedure may keep it across awaits.
+// What a REGISTER says to the registrar (TS 24.229 section 5.4.1, RFC 3261 section 10.3), read once.
 #pragma once
 
 #include <memory>
@@ -42,6 +41,7 @@ struct RegisterRequest {
   std::string user_agent, access, visited_network, icid, orig_ioi;
   std::string body;
   std::string came_to;  // who we are to the one that sent it: see sent_by()
+  std::shared_ptr<sip::ServerTransaction> transaction;
 
   // Every contact leaves.
   bool deregisters() const;
@@ -56,7 +56,7 @@ using SharedRegisterRequest = std::shared_ptr<const RegisterRequest>;
 bool same_binding(const Binding& binding, const RequestedContact& contact);
 
 // An Outcome with 400, 403 or 423 when the registrar cannot take it.
-std::variant<SharedRegisterRequest, Outcome> read_register(const sip::Message& message, const Settings& settings,
-                                                           std::string came_to);
+std::variant<SharedRegisterRequest, Outcome> read_register(std::shared_ptr<sip::ServerTransaction> transaction,
+                                                           const Settings& settings, std::string came_to);
 
 }  // namespace lapwing::scscf

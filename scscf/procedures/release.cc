@@ -13,7 +13,7 @@ using sip::HeaderId;
 // A BYE to one party in the name of the other (RFC 3261 section 12.2.1.1). nullopt: there is no way to it.
 std::optional<sip::ClientRequest> make_bye(const Core& core, Site& site, const Call& locked, const Party& to,
                                            const Party& from, const std::string& reason) {
-  auto hop = sip::first_hop(to.route, to.target, core.settings.listen, sip::Protocol::udp);
+  auto hop = sip::first_hop(to.route, to.target, core.settings.listen, sip::Protocol::udp, core.settings.hosts);
   if (!hop.ok()) return std::nullopt;
   sip::ClientRequest bye;
   bye.method = sip::Method::bye;

@@ -29,12 +29,22 @@ std::optional<ServedUser> find_served_user(Core& core, const std::string& canoni
       if (!registration) return;
       if (!user) {
         const Identity& identity = *registration->find(canonical);
-        user = ServedUser{impi, identity, other_of(*registration, identity), {}};
+        const ServiceProfile* service = service_profile_of(*registration->profile, canonical);
+        user = ServedUser{impi, identity, other_of(*registration, identity), {}, service ? service->services : nullptr};
       }
       user->contacts.insert(user->contacts.end(), registration->bindings.begin(), registration->bindings.end());
     });
   }
   return user;
+}
+
+Services services_of(const ServedUser& user, SessionCase session_case) {
+  return {.session_case = session_case,
+          .identity = user.identity.uri,
+          .canonical = user.identity.canonical,
+          .impi = user.impi,
+          .criteria = user.services,
+          .next = 0};
 }
 
 void note_user(Party& party, const ServedUser& user) {

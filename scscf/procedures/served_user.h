@@ -14,10 +14,13 @@ struct ServedUser {
   Identity identity;
   std::string other_identity;     // of the same set: a tel URI to a SIP URI, or the other way round; empty: none
   std::vector<Binding> contacts;  // of every device, of all IMPIs that share the identity
+  std::shared_ptr<const FilterCriteria> services;
 };
 
 // nullopt: not registered here.
 std::optional<ServedUser> find_served_user(Core& core, const std::string& canonical);
+// Its services from the beginning.
+Services services_of(const ServedUser& user, SessionCase session_case);
 // The party of a call is this user.
 void note_user(Party& party, const ServedUser& user);
 

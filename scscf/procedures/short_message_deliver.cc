@@ -161,7 +161,7 @@ std::optional<RpTarget> rp_target(const Core& core, const ServedUser& user, std:
     if (takes_short_messages(contact) && better(contact)) best = &contact;
   }
   if (!best) return std::nullopt;
-  auto hop = sip::first_hop(best->path, best->uri, core.settings.listen, sip::Protocol::udp);
+  auto hop = sip::first_hop(best->path, best->uri, core.settings.listen, sip::Protocol::udp, core.settings.hosts);
   if (!hop.ok()) return std::nullopt;
   return RpTarget{best->uri, best->path, hop->flow};
 }

@@ -36,7 +36,8 @@ Task<Receiver> find_receiver(Core& core, Site& site, sms::Address number) {
   }
   Location found = co_await locate(core, site, identities);
   const auto* nowhere = std::get_if<Outcome>(&found.where);
-  if (nowhere && nowhere->code == 480) co_return Receiver{found.identity, 0, ""};
+  bool away = (nowhere && nowhere->code == 480) || std::holds_alternative<ServedHere>(found.where);
+  if (away) co_return Receiver{found.identity, 0, ""};
   bool unknown = nowhere && nowhere->code == 404;
   co_return Receiver{
       "", static_cast<uint8_t>(unknown ? sms::RpCause::unassigned_number : sms::RpCause::network_out_of_order),

@@ -36,7 +36,8 @@ std::optional<Watched> find_watched(Core& core, const sip::Uri& uri) {
       watched.set = registration->set;
       watched.impi = impi;
       for (const ServiceProfile& profile : registration->profile->service_profiles) {
-        for (const InitialFilterCriteria& criteria : profile.criteria) {
+        if (!profile.services) continue;
+        for (const InitialFilterCriteria& criteria : profile.services->all()) {
           watched.servers.push_back(criteria.application_server.server_name);
         }
       }

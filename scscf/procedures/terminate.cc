@@ -8,6 +8,8 @@
 #include "scscf/caller_preferences.h"
 #include "scscf/procedures/locate.h"
 #include "scscf/procedures/served_user.h"
+#include "scscf/procedures/services.h"
+#include "scscf/procedures/unregistered_user.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -35,7 +37,7 @@ void share_breadth(const sip::Message& request, std::vector<sip::Target>& target
 // Steps 9 to 12: by the stored Path to the contact, which becomes the Request-URI.
 std::optional<sip::Target> toward_contact(const Core& core, const Passage& passage, const Binding& contact,
                                           const std::string& called) {
-  auto hop = sip::first_hop(contact.path, contact.uri, core.settings.listen, sip::Protocol::udp);
+  auto hop = sip::first_hop(contact.path, contact.uri, core.settings.listen, sip::Protocol::udp, core.settings.hosts);
   if (!hop.ok()) return std::nullopt;
   sip::Target target = branch_of(core, passage, hop->flow, contact.path);
   target.edits.request_uri(contact.uri);
@@ -56,9 +58,6 @@ Outcome nobody(const Settings& settings, const sip::Uri& uri, Outcome outcome) {
 }
 
 Task<void> to_contacts(Core& core, Site& site, Passage passage, ServedUser callee) {
-  if (callee.identity.barred) {
-    co_return refuse(core, passage, 404, "Not Found", callee.identity.uri + " is barred");
-  }
   std::vector<std::vector<Binding>> groups = order_contacts(std::move(callee.contacts), passage.request());
   std::vector<std::vector<sip::Target>> targets;
   for (const std::vector<Binding>& group : groups) {
@@ -80,6 +79,41 @@ Task<void> to_contacts(Core& core, Site& site, Passage passage, ServedUser calle
   co_await pass_on(core, site, std::move(passage), std::move(targets));
 }
 
+void note_callee(Core& core, const Passage& passage, const ServedUser& user) {
+  const std::shared_ptr<Call>& call = passage.joined ? passage.joined : passage.call;
+  if (call) core.calls.set_callee(call, user.identity.uri, user.identity.canonical, user.impi);
+}
+
+// Steps 1 to 8: the callee's services; what comes back is for its contacts, when it has any.
+Task<void> serve_callee(Core& core, Site& site, Passage passage, ServedUser callee, SessionCase session_case) {
+  if (callee.identity.barred) {
+    co_return refuse(core, passage, 404, "Not Found", callee.identity.uri + " is barred");
+  }
+  note_callee(core, passage, callee);
+  auto onward = co_await invoke_services(core, site, std::move(passage), services_of(callee, session_case));
+  if (!onward) co_return;
+  if (session_case == SessionCase::terminating_unregistered) {
+    co_return refuse(core, *onward, 480, "", callee.identity.uri + " is not registered");
+  }
+  co_await to_contacts(core, site, std::move(*onward), std::move(callee));
+}
+
+Task<void> serve_unregistered(Core& core, Site& site, Passage passage, std::string identity, std::string wildcard) {
+  auto user = co_await unregistered_user(core, site, std::move(identity), std::move(wildcard));
+  if (auto* refused = std::get_if<Outcome>(&user)) {
+    co_return refuse(core, passage, refused->code, refused->reason, refused->why);
+  }
+  co_await serve_callee(core, site, std::move(passage), std::move(std::get<ServedUser>(user)),
+                        SessionCase::terminating_unregistered);
+}
+
+Task<void> to_server(Core& core, Site& site, Passage passage, OtherServer server) {
+  std::vector<std::vector<sip::Target>> targets(1);
+  targets.front().push_back(branch_of(core, passage, server.flow, {absl::StrFormat("<%s;lr>", server.name)}));
+  if (passage.request().has(HeaderId::p_served_user)) targets.front().front().edits.remove(HeaderId::p_served_user);
+  co_await pass_on(core, site, std::move(passage), std::move(targets));
+}
+
 }  // namespace
 
 Task<void> terminate(Core& core, Site& site, Passage passage) {
@@ -93,23 +127,36 @@ Task<void> terminate(Core& core, Site& site, Passage passage) {
   for (const std::string& identity : identities) {
     std::optional<ServedUser> callee = find_served_user(core, identity);
     if (!callee) continue;
-    if (passage.call) note_user(passage.call->callee, *callee);
-    co_return co_await to_contacts(core, site, std::move(passage), std::move(*callee));
+    co_return co_await serve_callee(core, site, std::move(passage), std::move(*callee),
+                                    SessionCase::terminating_registered);
   }
+  // Another interrogating role has chosen us already.
+  if (passage.sent_to_us) co_return co_await serve_unregistered(core, site, std::move(passage), identities.front(), "");
   Location found = co_await locate(core, site, std::move(identities));
   if (auto* nowhere = std::get_if<Outcome>(&found.where)) {
     Outcome outcome = nobody(core.settings, *uri, std::move(*nowhere));
     co_return refuse(core, passage, outcome.code, outcome.reason, outcome.why);
   }
-  const OtherServer& server = std::get<OtherServer>(found.where);
-  std::vector<std::vector<sip::Target>> targets(1);
-  targets.front().push_back(branch_of(core, passage, server.flow, {absl::StrFormat("<%s;lr>", server.name)}));
-  co_await pass_on(core, site, std::move(passage), std::move(targets));
+  if (auto* here = std::get_if<ServedHere>(&found.where)) {
+    co_return co_await serve_unregistered(core, site, std::move(passage), std::move(found.identity),
+                                          std::move(here->wildcard));
+  }
+  co_await to_server(core, site, std::move(passage), std::move(std::get<OtherServer>(found.where)));
+}
+
+Task<void> terminate_at(Core& core, Site& site, Passage passage, std::string user) {
+  std::optional<ServedUser> callee = find_served_user(core, user);
+  if (!callee) co_return refuse(core, passage, 480, "", user + " is not registered");
+  note_callee(core, passage, *callee);
+  co_await to_contacts(core, site, std::move(passage), std::move(*callee));
 }
 
 Task<void> terminate(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
+  bool sent_to_us = read_routes(core, transaction->request()).own > 0;
   std::optional<Passage> passage = begin_passage(core, site, std::move(transaction));
-  if (passage) co_await terminate(core, site, std::move(*passage));
+  if (!passage) co_return;
+  passage->sent_to_us = sent_to_us;
+  co_await terminate(core, site, std::move(*passage));
 }
 
 }  // namespace lapwing::scscf

@@ -7,6 +7,8 @@
 namespace lapwing::scscf {
 
 Task<void> terminate(Core& core, Site& site, Passage passage);
+// To the contacts of this user (a canonical identity), whose services it has passed through.
+Task<void> terminate_at(Core& core, Site& site, Passage passage, std::string user);
 // A request that came for one of our users from elsewhere.
 Task<void> terminate(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction);
 

@@ -14,9 +14,20 @@ namespace {
 
 using sip::HeaderId;
 
-void report_both(Core& core, const Call& call, std::string_view kind, const std::string& text) {
+std::string callee_of(Call& call) {
+  std::lock_guard lock(call.mutex);
+  return call.callee.identity;
+}
+
+void report_both(Core& core, Call& call, std::string_view kind, const std::string& text) {
+  std::string impi, identity;
+  {
+    std::lock_guard lock(call.mutex);
+    impi = call.callee.impi;
+    identity = call.callee.identity;
+  }
   core.report(kind, call.caller.impi, call.caller.identity, text);
-  if (!call.callee.impi.empty()) core.report(kind, call.callee.impi, call.callee.identity, text);
+  if (!impi.empty()) core.report(kind, impi, identity, text);
 }
 
 std::string contact_of(const sip::Message& message) {
@@ -25,14 +36,19 @@ std::string contact_of(const sip::Message& message) {
 }
 
 // The hops between us and the callee, nearest first: those above our own Record-Route, which the response has last
-// first.
+// first. The request may have been here several times, between its application servers: the first time counts.
 std::vector<std::string> route_to_callee(const sip::Message& response, const std::string& token) {
   std::vector<std::string> route;
+  size_t ours = 0;
+  bool was_ours = false;
   for (std::string_view value : response.values(HeaderId::record_route)) {
     auto hop = sip::NameAddr::parse(value);
-    if (hop.ok() && hop->uri.user == token) break;
+    bool is_ours = hop.ok() && hop->uri.user == token;
+    if (is_ours && !was_ours) ours = route.size();
+    was_ours = is_ours;
     route.push_back(sip::unfold(value));
   }
+  route.resize(ours);
   std::reverse(route.begin(), route.end());
   return route;
 }
@@ -158,18 +174,18 @@ void note_invite(Call& call, const sip::Message& invite, WallTime now) {
   note_session(call, invite, true);
 }
 
-void call_started(Core& core, const Call& call) {
-  report_both(core, call, "call.started", absl::StrFormat("%s calls %s", call.caller.identity, call.callee.identity));
+void call_started(Core& core, Call& call) {
+  report_both(core, call, "call.started", absl::StrFormat("%s calls %s", call.caller.identity, callee_of(call)));
 }
 
 sip::Forwarding::EditResponse watch_responses(Core& core, Site& site, std::shared_ptr<Call> call) {
   if (!call) return {};
   return [&core, &site, call = std::move(call)](sip::Edits& edits, const sip::Message& response) {
     Step step = note_invite_response(core, site, call, response, edits);
-    if (step == Step::rings) report_both(core, *call, "call.ringing", call->callee.identity + " rings");
+    if (step == Step::rings) report_both(core, *call, "call.ringing", callee_of(*call) + " rings");
     if (step != Step::answered) return;
     std::string after = seconds_text(call->started, call->answered);
-    report_both(core, *call, "call.answered", absl::StrFormat("%s answered after %s", call->callee.identity, after));
+    report_both(core, *call, "call.answered", absl::StrFormat("%s answered after %s", callee_of(*call), after));
     end_if_too_late(core, site, call);
   };
 }

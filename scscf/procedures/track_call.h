@@ -9,7 +9,7 @@ namespace lapwing::scscf {
 // What the INVITE of a new call says.
 void note_invite(Call& call, const sip::Message& invite, WallTime now);
 // The call is on its way: both parties are known, it is in the table.
-void call_started(Core& core, const Call& call);
+void call_started(Core& core, Call& call);
 
 // For Forwarding: the responses to the INVITE of the call; of a request without a call (null) nothing is kept.
 sip::Forwarding::EditResponse watch_responses(Core& core, Site& site, std::shared_ptr<Call> call);

@@ -57,14 +57,14 @@ class Phone:
 
 class CallTest(unittest.TestCase):
     HANDSETS = 2      # 1, 2, ...: each a host with a subscriber
-    SCSCF = {}        # changes to the configuration
+    SCSCF, HSS = {}, {}  # changes to the configurations
     CALLS_LEFT = 0    # those that a test leaves behind on purpose
 
     @classmethod
     def setUpClass(cls):
         cls.network = cls.enterClassContext(Network())
         numbers = range(1, cls.HANDSETS + 1)
-        cls.core = Core(cls.network, [Subscriber(number) for number in numbers],
+        cls.core = Core(cls.network, [Subscriber(number) for number in numbers], hss=cls.HSS,
                         scscf=merged({"registrar": {"reauthenticate_after": "0s"}, "timers": {
                             name: value for name, value in TIMERS.items() if name.startswith("core")}}, cls.SCSCF),
                         pcscf={"timers": TIMERS, "ipsec": {"grace": f"{round(TIME_OUT * 1000)}ms"}})

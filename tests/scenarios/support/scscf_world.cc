@@ -6,6 +6,7 @@
 #include "scscf/procedures/deregister.h"
 #include "scscf/procedures/release.h"
 #include "scscf/procedures/short_message.h"
+#include "scscf/procedures/unregistered_user.h"
 
 namespace lapwing::scenarios {
 namespace {
@@ -65,6 +66,12 @@ void set_for_calls(scscf::Settings& s, const std::string& key, const std::string
     s.trusted = {*prefix_from(value)};
 }
 
+// "NAME ADDRESS:PORT"
+void add_host(scscf::Settings& s, const std::string& value) {
+  size_t space = value.find(' ');
+  s.hosts[value.substr(0, space)] = *endpoint_from(value.substr(space + 1));
+}
+
 void set_for_short_messages(scscf::ShortMessageSettings& s, const std::string& key, const std::string& value) {
   if (key == "short_messages")
     s.enabled = value == "on";
@@ -116,6 +123,12 @@ scscf::Settings settings_from(const SettingsText& text) {
       s.serving = value == "on";
     else if (key == "servers")
       s.servers = servers_from(value, s.listen);
+    else if (key == "hosts")
+      add_host(s, value);
+    else if (key == "capabilities")
+      s.capabilities = {static_cast<uint32_t>(std::stoul(value))};
+    else if (key == "weight")
+      s.weight = static_cast<uint32_t>(std::stoul(value));
     else if (key.starts_with("short_messages"))
       set_for_short_messages(s.short_messages, key, value);
     else
@@ -155,6 +168,8 @@ bool Scscf::step(const Step& step, Variables& variables) {
     push(step.rest, variables);
   } else if (step.word == "every-minute") {
     scscf::expire_short_messages(core, core.sites.front());
+    scscf::release_unregistered(core, core.sites.front());
+    core.original_dialogs.sweep(world.clock.now() - std::chrono::minutes(5));
   } else if (step.word == "operator:" && step.rest == "hangup") {
     for (auto& call : core.calls.all()) {
       scscf::release(core, core.sites.front(), call, "SIP;cause=480;text=\"Released\"", "the operator hung up");
@@ -220,6 +235,10 @@ bool Scscf::expectation(const Arguments& arguments, const Step& step, Variables&
     for (auto& call : core.calls.all()) states += std::string(states.empty() ? "" : " ") + call_text(*call);
     std::string all = variables.expand(step.rest);
     require("calls", all.substr(all.find(' ') + 1), states);
+  } else if (what == "original-dialogs") {
+    require("requests with application servers", words.at(1), std::to_string(core.original_dialogs.size()));
+  } else if (what == "unregistered") {
+    require("users served unregistered", words.at(1), std::to_string(core.unregistered.size()));
   } else if (what == "short-messages") {
     require("short messages that wait", words.at(1), std::to_string(core.short_messages.size()));
   } else if (what == "hss-idle") {

@@ -49,6 +49,28 @@ class Users final : public control::Operator {
     reply.set_total(request.limit() == 1 ? 7 : 1);
     return reply;
   }
+  absl::StatusOr<v1::ExplainCallReply> explain_call(const v1::ExplainCallRequest& request) override {
+    if (request.caller() == "nobody") return absl::NotFoundError("nobody is not registered here");
+    v1::ExplainCallReply reply;
+    v1::ExplainedSide& side = *reply.add_sides();
+    side.set_session_case("originating");
+    side.set_identity("sip:" + request.caller() + "@x");
+    side.set_text("1 of 2 criteria are met");
+    v1::ExplainedCriterion& met = *side.add_criteria();
+    met.set_priority(1);
+    met.set_server("sip:tas");
+    met.set_met(true);
+    met.add_conditions("yes: Method " + request.method() + " (group 0)");
+    v1::ExplainedCriterion& other = *side.add_criteria();
+    other.set_priority(2);
+    other.set_server("sip:other");
+    other.set_default_handling(1);
+    other.add_conditions("no: SIPHeader Event: y (group 0)");
+    v1::ExplainedSide& callee = *reply.add_sides();
+    callee.set_session_case("terminating, unregistered");
+    callee.set_text(request.callee() + " with " + request.headers(0));
+    return reply;
+  }
   absl::StatusOr<v1::HangupReply> hangup(const v1::HangupRequest& request) override {
     if (request.call() == "nobody") return absl::NotFoundError("nobody has no call");
     v1::HangupReply reply;
@@ -185,6 +207,20 @@ TEST_F(ImsctlTest, when_help_is_asked_for_then_the_exit_codes_are_told) {
   EXPECT_THAT(out_, testing::StartsWith("imsctl "));
 }
 
+TEST_F(ImsctlTest, when_a_call_is_explained_then_each_criterion_stands_with_its_conditions) {
+  EXPECT_EQ(run({"--scscf", address_, "explain", "call", "a", "tel:+15550100043", "--header", "Event: x"}), 0);
+  EXPECT_EQ(out_,
+            "originating for sip:a@x: 1 of 2 criteria are met\n"
+            "\n  MET     priority 1, sip:tas; should it fail, the request goes on without it\n"
+            "          yes: Method INVITE (group 0)\n"
+            "\n  not met priority 2, sip:other; should it fail, the request ends\n"
+            "          no: SIPHeader Event: y (group 0)\n"
+            "\nterminating, unregistered: tel:+15550100043 with Event: x\n");
+  EXPECT_EQ(run({"--scscf", address_, "explain", "call", "nobody", "b"}), 1);
+  EXPECT_EQ(run({"--scscf", address_, "explain", "call", "a"}), 2);
+  EXPECT_EQ(run({"--scscf", address_, "explain"}), 2);
+}
+
 TEST_F(ImsctlTest, when_a_registration_is_ended_then_what_was_ended_is_told) {
   EXPECT_EQ(run({"--scscf", address_, "deregister", "a", "--reason", "rejected"}), 0);
   EXPECT_EQ(out_, "Deregistered: sip:a@x, rejected\n");
@@ -291,8 +327,9 @@ TEST_F(ImsctlTest, when_it_watches_then_events_are_printed_until_the_daemon_stop
 
 TEST_F(ImsctlTest, when_a_completion_script_is_asked_for_then_it_knows_every_command) {
   EXPECT_EQ(run({"completion", "bash"}), 0);
-  for (std::string_view command : {"registrations", "show", "sa", "hss", "calls", "hangup", "deregister", "watch",
-                                   "status", "version", "subscribers", "terminate", "push-profile", "completion"}) {
+  for (std::string_view command :
+       {"registrations", "show", "sa", "hss", "calls", "hangup", "explain", "deregister", "watch", "status", "version",
+        "subscribers", "terminate", "push-profile", "completion"}) {
     EXPECT_THAT(out_, HasSubstr("    " + std::string(command) + ") words=\"--"));
   }
   EXPECT_EQ(run({"completion", "fish"}), 2);

@@ -86,7 +86,8 @@ std::string hop(const std::string& text, Protocol otherwise = Protocol::udp) {
   absl::StatusOr<Uri> uri = Uri::parse(text);
   EXPECT_TRUE(uri.ok()) << text;
   absl::StatusOr<Flow> flow = next_hop(
-      *uri, {endpoint("10.0.0.1", 5060), endpoint("10.0.0.7", 5060), endpoint("2001:db8::1", 5070)}, otherwise);
+      *uri, {endpoint("10.0.0.1", 5060), endpoint("10.0.0.7", 5060), endpoint("2001:db8::1", 5070)}, otherwise,
+      {{"tas.example.org", endpoint("10.0.0.9", 5065)}});
   return flow.ok() ? flow->text() : std::string(flow.status().message());
 }
 
@@ -101,11 +102,16 @@ TEST(NextHop, when_the_host_is_an_address_then_the_flow_to_it) {
   EXPECT_EQ(hop("sip:[2001:db8::2]"), "UDP [2001:db8::1]:5070 -> [2001:db8::2]:5060");
 }
 
+TEST(NextHop, when_the_host_is_a_name_of_the_table_then_the_flow_to_its_address) {
+  EXPECT_EQ(hop("sip:tas.example.org"), "UDP 10.0.0.1:5060 -> 10.0.0.9:5065");
+  EXPECT_EQ(hop("sip:TAS.Example.org:5070;transport=tcp"), "TCP 10.0.0.1:0 -> 10.0.0.9:5070");
+}
+
 TEST(NextHop, when_there_is_no_way_then_the_reason) {
   EXPECT_THAT(hop("tel:+49123"), HasSubstr("not sip"));
-  EXPECT_THAT(hop("sip:example.org"), HasSubstr("\"example.org\" is a name"));
+  EXPECT_THAT(hop("sip:example.org"), HasSubstr("example.org is a name that is not in `hosts`"));
   absl::StatusOr<Uri> uri = Uri::parse("sip:[2001:db8::2]");
-  EXPECT_EQ(next_hop(*uri, {endpoint("10.0.0.1", 5060)}, Protocol::udp).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(next_hop(*uri, {endpoint("10.0.0.1", 5060)}, Protocol::udp, {}).status().code(), absl::StatusCode::kNotFound);
 }
 
 }  // namespace
