@@ -321,7 +321,8 @@ def merged(base, changes):
 class Core:
     """HSS, S-CSCF and P-CSCF, each on its own host, and the access network before them.
 
-    hss, scscf, pcscf: changes to the configurations below, as nested dicts."""
+    hss, scscf, pcscf: changes to the configurations below, as nested dicts; "@folder@" in a text is the network's folder,
+    for files of the daemons."""
 
     HSS = ("10.45.0.2", "fd00:45::2")
     SCSCF = ("10.45.0.3", "fd00:45::3")
@@ -388,7 +389,7 @@ class Core:
             "imsctl": {name: [address] for name, address in self.control.items()},
         }
         for name, config in configs.items():
-            self.files[name].write_text(yaml_text(config))
+            self.files[name].write_text(yaml_text(config).replace("@folder@", str(folder)))
 
     READY = {"labhss": " serves ", "scscf": " is up ", "pcscf": " is up: "}
 

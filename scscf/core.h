@@ -13,6 +13,7 @@
 #include "common/runtime/worker.h"
 #include "common/sip/next_hop.h"
 #include "common/sip/transaction_layer.h"
+#include "common/store/store.h"
 #include "hss-client/hss.h"
 #include "scscf/calls.h"
 #include "scscf/ifc/original_dialogs.h"
@@ -102,6 +103,7 @@ struct Core {
   Calls calls;
   ShortMessages short_messages;
   std::function<void(Call&)> record_call;  // when one has ended; may be empty
+  std::unique_ptr<Store> store = std::make_unique<NoStore>();
   Turns turns;
   std::vector<Site> sites;  // by worker
 

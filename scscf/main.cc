@@ -12,6 +12,7 @@
 #include "common/runtime/log.h"
 #include "common/sip/next_hop.h"
 #include "common/sip/stack.h"
+#include "common/store/sqlite_store.h"
 #include "hss-client/freediameter/cx_application.h"
 #include "hss-client/freediameter/cx_client.h"
 #include "lapwing/v1/config.pb.h"
@@ -21,6 +22,7 @@
 #include "scscf/procedures/pushes.h"
 #include "scscf/procedures/short_message.h"
 #include "scscf/procedures/unregistered_user.h"
+#include "scscf/state.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -141,6 +143,19 @@ DiameterOptions diameter_options(const v1::Cx& cx) {
   return options;
 }
 
+absl::Status take_up(Core& core) {
+  absl::StatusOr<Restored> restored = restore(core);
+  if (!restored.ok()) return restored.status();
+  keep_short_messages(core);
+  if (restored->users + restored->subscriptions + restored->short_messages + restored->unreadable == 0) {
+    return absl::OkStatus();
+  }
+  LW_LOG(info, "taken up from the state file: %d users with %d contacts, %d subscriptions, %d short messages%s",
+         restored->users, restored->contacts, restored->subscriptions, restored->short_messages,
+         restored->unreadable == 0 ? "" : absl::StrFormat("; %d records could not be used", restored->unreadable));
+  return absl::OkStatus();
+}
+
 int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   SystemClock clock;
   uint32_t count = config.workers() != 0 ? config.workers() : std::max(1U, std::thread::hardware_concurrency());
@@ -175,6 +190,12 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   Pushes pushes(core, core.sites.front());
   hss.serve(pushes, {&pool.at(0)});
 
+  if (!config.state_file().empty()) {
+    auto store = SqliteStore::open({.file = config.state_file(), .owner = "scscf " + config.name()});
+    if (!store.ok()) return control::could_not_start(store.status());
+    core.store = std::move(*store);
+  }
+  if (absl::Status restored = take_up(core); !restored.ok()) return control::could_not_start(restored);
   for (const sip::Endpoint& at : core.settings.listen) {
     absl::Status listening = stack.listen(sip::Protocol::udp, at);
     if (listening.ok()) listening = stack.listen(sip::Protocol::tcp, at);
@@ -189,6 +210,7 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
     expire_short_messages(core, core.sites.front());
   });
   pool.start();
+  resume(core);
   auto control = control::ControlServer::start(
       {.listen = config.control().listen(), .program = "scscf", .name = config.name(), .workers = count}, oper, events);
   if (!control.ok()) {

@@ -107,6 +107,11 @@ void ScscfOperator::gauges(v1::StatusReply& reply) {
   add_gauge(reply, "at_application_servers", core_.original_dialogs.size());
   add_gauge(reply, "unregistered_users", core_.unregistered.size());
   add_gauge(reply, "service_profiles", core_.profiles.distinct());
+  Store::Counters stored = core_.store->counters();
+  add_gauge(reply, "store_commits", stored.commits);
+  add_gauge(reply, "store_waiting", stored.waiting);
+  add_gauge(reply, "store_failures", stored.failures);
+  add_gauge(reply, "store_late", stored.late);
   if (core_.settings.short_messages.enabled) add_gauge(reply, "short_messages", core_.short_messages.size());
   add_gauge(reply, "server_transactions", sum.server_transactions);
   add_gauge(reply, "client_transactions", sum.client_transactions);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/numbers.h"
 #include "common/sip/headers.h"
 #include "common/sip/uri.h"
 
@@ -159,6 +160,13 @@ void Registrar::sweep() {
       }
     }
   }
+}
+
+void Registrar::note_contact_id(std::string_view id) {
+  uint64_t number = 0;
+  if (!absl::SimpleAtoi(absl::string_view(id.data(), id.size()).substr(std::min<size_t>(1, id.size())), &number))
+    return;
+  last_contact_ = std::max(last_contact_.load(), number);
 }
 
 Registrar::Counts Registrar::counts() {

@@ -53,6 +53,7 @@ struct Binding {
 
 // One implicit registration set of one IMPI.
 struct Registration {
+  uint32_t number = 0;  // among those that the user has had: under it its profile is kept over a restart
   std::shared_ptr<const UserProfile> profile;
   std::vector<Identity> set;  // in the profile's order
   std::vector<Binding> bindings;
@@ -82,6 +83,7 @@ std::string_view state_text(UserState state);
 struct User {
   std::string impi;
   std::vector<Registration> registrations;
+  uint32_t last_number = 0;
   std::optional<Challenge> challenge;
   // For the operator.
   UserState state = UserState::none;
@@ -121,6 +123,8 @@ class Registrar {
   };
   Counts counts();
   std::string next_contact_id() { return "c" + std::to_string(++last_contact_); }
+  // This one is in use already.
+  void note_contact_id(std::string_view id);
   const Clock& clock() const { return clock_; }
 
  private:

@@ -19,9 +19,21 @@ bool ShortMessages::put(const std::string& receiver, ShortMessage message) {
   if (count_ >= limit_) return false;
   Mailbox& mailbox = mailboxes_[receiver];
   if (mailbox.waiting.size() >= per_receiver_) return false;
+  message.number = ++last_number_;
+  if (on_put) on_put(receiver, message);
   mailbox.waiting.push_back(std::move(message));
   ++count_;
   return true;
+}
+
+void ShortMessages::put_back(const std::string& receiver, ShortMessage message) {
+  std::lock_guard lock(mutex_);
+  last_number_ = std::max(last_number_, message.number);
+  std::deque<ShortMessage>& waiting = mailboxes_[receiver].waiting;
+  auto later = std::find_if(waiting.begin(), waiting.end(),
+                            [&](const ShortMessage& other) { return other.number > message.number; });
+  waiting.insert(later, std::move(message));
+  ++count_;
 }
 
 bool ShortMessages::begin(const std::string& receiver, uint64_t retry) {
@@ -45,6 +57,7 @@ void ShortMessages::remove_first(const std::string& receiver) {
   std::lock_guard lock(mutex_);
   auto found = mailboxes_.find(receiver);
   if (found == mailboxes_.end() || found->second.waiting.empty()) return;
+  if (on_gone) on_gone(found->second.waiting.front());
   found->second.waiting.pop_front();
   found->second.failures = 0;
   --count_;
@@ -85,6 +98,7 @@ std::vector<std::pair<std::string, ShortMessage>> ShortMessages::take_expired(Ti
         ++i;
         continue;
       }
+      if (on_gone) on_gone(mailbox.waiting[i]);
       expired.emplace_back(receiver, std::move(mailbox.waiting[i]));
       mailbox.waiting.erase(mailbox.waiting.begin() + static_cast<std::ptrdiff_t>(i));
       --count_;

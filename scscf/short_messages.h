@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 namespace lapwing::scscf {
 
 struct ShortMessage {
+  uint64_t number = 0;       // given by put()
   std::string submit = {};   // TPDU
   std::string deliver = {};  // of a status report, which is already what it will be; else empty
   sms::Address originator = {};
@@ -33,6 +35,13 @@ class ShortMessages {
  public:
   explicit ShortMessages(size_t limit = 100'000, size_t per_receiver = 100)
       : limit_(limit), per_receiver_(per_receiver) {}
+
+  // Hear of every message that comes to wait, and of every one that waits no longer: to keep them over a restart.
+  // Called under the lock.
+  std::function<void(const std::string& receiver, const ShortMessage& message)> on_put;
+  std::function<void(const ShortMessage& message)> on_gone;
+  // One that waited before the restart: its number is kept.
+  void put_back(const std::string& receiver, ShortMessage message);
 
   // False: a limit is reached.
   bool put(const std::string& receiver, ShortMessage message);
@@ -79,6 +88,7 @@ class ShortMessages {
   size_t count_ = 0;
   absl::flat_hash_map<std::string, Mailbox> mailboxes_;
   absl::flat_hash_map<std::string, OneShot<sms::RpMessage>::Sink> reports_;
+  uint64_t last_number_ = 0;
   uint8_t last_reference_ = 0;
   uint64_t last_retry_ = 0;
 };

@@ -34,6 +34,13 @@ std::vector<std::shared_ptr<Subscription>> Subscriptions::watching(const std::st
   return found == by_identity_.end() ? std::vector<std::shared_ptr<Subscription>>{} : found->second;
 }
 
+std::vector<std::shared_ptr<Subscription>> Subscriptions::all() {
+  std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<Subscription>> everything;
+  for (const auto& [dialog, subscription] : by_dialog_) everything.push_back(subscription);
+  return everything;
+}
+
 size_t Subscriptions::size() {
   std::lock_guard lock(mutex_);
   return by_dialog_.size();

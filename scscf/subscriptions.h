@@ -46,6 +46,7 @@ class Subscriptions {
   std::shared_ptr<Subscription> find(const std::string& call_id, const std::string& local_tag,
                                      const std::string& remote_tag);
   std::vector<std::shared_ptr<Subscription>> watching(const std::string& canonical);
+  std::vector<std::shared_ptr<Subscription>> all();
   size_t size();
 
  private:

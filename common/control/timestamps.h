@@ -14,4 +14,9 @@ inline void set_time(google::protobuf::Timestamp* out, WallTime time) {
   out->set_nanos(static_cast<int32_t>(nanos % 1'000'000'000));
 }
 
+inline WallTime time_of(const google::protobuf::Timestamp& in) {
+  return WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::seconds(in.seconds()) +
+                                                                std::chrono::nanoseconds(in.nanos())));
+}
+
 }  // namespace lapwing::control

@@ -1,5 +1,6 @@
 #include "scscf/ifc/profiles.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_format.h"
@@ -64,9 +65,20 @@ size_t Profiles::distinct() {
   return count;
 }
 
+size_t Profiles::remembered() {
+  std::lock_guard lock(mutex_);
+  return pool_.size();
+}
+
 std::shared_ptr<const FilterCriteria> Profiles::share(std::vector<InitialFilterCriteria> criteria) {
   criteria = in_order(std::move(criteria));  // as FilterCriteria keeps them, so that they can be compared
   std::lock_guard lock(mutex_);
+  if (pool_.size() >= forget_at_) {
+    absl::erase_if(pool_, [](auto& entry) {
+      return std::all_of(entry.second.begin(), entry.second.end(), [](auto& one) { return one.expired(); });
+    });
+    forget_at_ = std::max<size_t>(512, 2 * pool_.size());
+  }
   std::vector<std::weak_ptr<const FilterCriteria>>& alike = pool_[hash_of(criteria)];
   std::erase_if(alike, [](auto& one) { return one.expired(); });
   for (auto& one : alike) {

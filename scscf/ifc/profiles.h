@@ -33,8 +33,9 @@ class Profiles {
 
   // Of profiles read from now on.
   void configure(SharedIfcSets shared, RequestUriPart uri_part);
-  // How many different sets of criteria are in use.
+  // How many different sets of criteria are in use; and how many entries are kept to find them.
   size_t distinct();
+  size_t remembered();
 
  private:
   std::shared_ptr<const FilterCriteria> share(std::vector<InitialFilterCriteria> criteria);
@@ -43,6 +44,7 @@ class Profiles {
   SharedIfcSets shared_;
   RequestUriPart uri_part_;
   absl::flat_hash_map<size_t, std::vector<std::weak_ptr<const FilterCriteria>>> pool_;  // by hash
+  size_t forget_at_ = 512;  // entries, when those that nobody uses any more are thrown out
 };
 
 }  // namespace lapwing::scscf

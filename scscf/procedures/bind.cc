@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
+#include "common/runtime/log.h"
 #include "common/sip/headers.h"
 #include "scscf/procedures/challenge.h"
 #include "scscf/procedures/deadlines.h"
 #include "scscf/procedures/notify_reg.h"
 #include "scscf/procedures/short_message.h"
 #include "scscf/procedures/third_party_register.h"
+#include "scscf/state.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -179,6 +181,7 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
       user.registrations.emplace_back();
       registration = &user.registrations.back();
       registration->since = core.clock.wall();
+      registration->number = ++user.last_number;
     }
     registration->profile = profile;
     registration->set = set;
@@ -190,6 +193,8 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
     now = *registration;
   });
   core.registrar.reindex(request->impi, before, after);
+  if (!saa.user_data.empty()) keep_profile(core, request->impi, now.number, std::move(saa.user_data));
+  keep_user(core, request->impi);
   watch_deadlines(core, site, request->impi);
   core.report(known ? "register.refreshed" : "register.accepted", request->impi, request->impu_uri,
               absl::StrFormat("registered %s for %d s", request->contact_text(), seconds_of(longest_left(core, now))));
@@ -198,6 +203,10 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
                                  known ? RegistrationType::re_registration : RegistrationType::initial);
   services.request = request->transaction;
   core.unregistered.forget(request->impi);
+  // The 200 promises that the registration is kept.
+  if (!co_await core.store->committed(site.worker, commit_patience)) {
+    LW_LOG(warn, "the store has not written a registration of %s within 50 ms: its 200 goes before", request->impi);
+  }
   ok.then = [&core, &site, set = now.set, replaced, known, services](const std::string& response) mutable {
     services.response = response;
     register_with_services(core, site, std::move(services));

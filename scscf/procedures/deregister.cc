@@ -8,12 +8,14 @@
 #include "scscf/procedures/notify_reg.h"
 #include "scscf/procedures/release.h"
 #include "scscf/procedures/third_party_register.h"
+#include "scscf/state.h"
 
 namespace lapwing::scscf {
 namespace {
 
 // A registration that lost its last contact, taken out of the registrar.
 struct Ended {
+  uint32_t number = 0;
   std::vector<Identity> set;
   std::string hss_host;
   ThirdPartyRegistration services;
@@ -27,7 +29,7 @@ std::vector<Ended> take_empty(Core& core, const std::string& impi, UserState sta
     before = canonicals(user.registrations);
     std::erase_if(user.registrations, [&](Registration& registration) {
       if (!registration.bindings.empty()) return false;
-      ended.push_back({registration.set, registration.hss_host,
+      ended.push_back({registration.number, registration.set, registration.hss_host,
                        third_party_of(core, impi, registration, "", RegistrationType::de_registration)});
       return true;
     });
@@ -38,6 +40,8 @@ std::vector<Ended> take_empty(Core& core, const std::string& impi, UserState sta
     user.touched = core.clock.now();
   });
   core.registrar.reindex(impi, before, after);
+  for (const Ended& one : ended) forget_profile(core, impi, one.number);
+  keep_user(core, impi);
   return ended;
 }
 

@@ -115,8 +115,9 @@ Task<void> interrogate_register(Core& core, Site& site, std::shared_ptr<sip::Ser
       co_return reply(*transaction, outcome);
     }
     bool may_reselect = round == 0 && request->protection != Protection::yes;
-    bool done = co_await forward(core, site, transaction, choice.other, may_reselect);
-    if (done) co_return;
+    // One that did not answer a moment ago is not waited for again.
+    bool skipped = may_reselect && core.silent_servers.contains(choice.other.name);
+    if (!skipped && co_await forward(core, site, transaction, choice.other, may_reselect)) co_return;
     tried.push_back(choice.other.name);
     type = cx::UserAuthorizationType::registration_and_capabilities;
   }

@@ -3,6 +3,7 @@
 #include "absl/strings/str_format.h"
 #include "common/sip/headers.h"
 #include "common/sip/next_hop.h"
+#include "scscf/state.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -126,6 +127,7 @@ Task<void> send_waiting(Core& core, Site& site, std::shared_ptr<Subscription> su
     state.full = true;
     Standing standing = standing_after(core, *subscription, state);
     sip::ClientRequest notify = make_notify(core, site, *subscription, state, standing.text);
+    keep_subscription(core, *subscription);
     sip::Answer answer = co_await site.transactions.request(std::move(notify));
     judge(core, site, subscription, answer, standing.over);
   }
@@ -192,6 +194,7 @@ void end_subscription(Core& core, Site& site, const std::shared_ptr<Subscription
   if (std::exchange(subscription->over, true)) return;
   site.worker.timers().cancel(std::exchange(subscription->expiry, 0));
   core.subscriptions.remove(*subscription);
+  forget_subscription(core, *subscription);
 }
 
 }  // namespace lapwing::scscf

@@ -6,6 +6,7 @@
 #include "common/sip/uri.h"
 #include "scscf/procedures/deregister.h"
 #include "scscf/procedures/notify_reg.h"
+#include "scscf/state.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -81,6 +82,7 @@ Task<cx::PushProfileAnswer> Pushes::push_profile(cx::PushProfileRequest request)
   auto turn = co_await core_.turns.take(site_.worker, request.impi);
   std::vector<std::string> before, after;
   std::vector<Binding> bindings;
+  std::vector<uint32_t> numbers;
   bool applied = false;
   core_.registrar.with_existing(request.impi, [&](User& user) {
     before = canonicals(user.registrations);
@@ -90,6 +92,7 @@ Task<cx::PushProfileAnswer> Pushes::push_profile(cx::PushProfileRequest request)
       if (!same) continue;
       old_set = std::exchange(registration.set, set);
       registration.profile = profile;
+      numbers.push_back(registration.number);
       bindings = registration.bindings;
       applied = true;
     }
@@ -100,6 +103,8 @@ Task<cx::PushProfileAnswer> Pushes::push_profile(cx::PushProfileRequest request)
     answer.result = cx::experimental::user_unknown;
     co_return answer;
   }
+  for (uint32_t number : numbers) keep_profile(core_, request.impi, number, request.user_data);
+  keep_user(core_, request.impi);
   core_.report("profile.pushed", request.impi, "",
                absl::StrFormat("the HSS pushed a profile of %d identities", set.size()));
   std::vector<Identity> gone = missing(old_set, set);

@@ -8,6 +8,7 @@
 #include "common/sip/headers.h"
 #include "scscf/procedures/notify_reg.h"
 #include "scscf/procedures/served_user.h"
+#include "scscf/state.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -101,17 +102,26 @@ void accept(const Subscription& subscription, sip::ServerTransaction& transactio
   transaction.respond(200, std::move(ok).finish());
 }
 
+void watch_end(Core& core, Site& site, const std::shared_ptr<Subscription>& subscription,
+               const std::vector<Identity>& set) {
+  site.worker.timers().cancel(std::exchange(subscription->expiry, 0));
+  Duration left = subscription->expires - core.clock.now();
+  subscription->expiry = site.worker.timers().after(left, [&core, &site, subscription, set] {
+    subscription->expiry = 0;
+    notify(core, site, subscription, registration_state(core, set, {}));
+  });
+}
+
 // Sets the subscription's end anew, and tells the watcher the state of now.
 void run(Core& core, Site& site, const std::shared_ptr<Subscription>& subscription, const std::vector<Identity>& set,
          uint32_t expires) {
   subscription->expires = core.clock.now() + std::chrono::seconds(expires);
   subscription->expires_wall = core.clock.wall() + std::chrono::seconds(expires);
-  site.worker.timers().cancel(std::exchange(subscription->expiry, 0));
   if (expires > 0) {
-    subscription->expiry = site.worker.timers().after(std::chrono::seconds(expires), [&core, &site, subscription, set] {
-      subscription->expiry = 0;
-      notify(core, site, subscription, registration_state(core, set, {}));
-    });
+    watch_end(core, site, subscription, set);
+    keep_subscription(core, *subscription);
+  } else {
+    site.worker.timers().cancel(std::exchange(subscription->expiry, 0));
   }
   notify(core, site, subscription, registration_state(core, set, {}));
 }
@@ -152,6 +162,13 @@ Task<void> in_dialog(Core& core, Site& site, std::shared_ptr<sip::ServerTransact
 }
 
 }  // namespace
+
+void resume_subscription(Core& core, Site& site, const std::shared_ptr<Subscription>& subscription) {
+  auto uri = sip::Uri::parse(subscription->watched);
+  std::optional<Watched> watched = uri.ok() ? find_watched(core, *uri) : std::nullopt;
+  if (!watched) return end_subscription(core, site, subscription);
+  watch_end(core, site, subscription, watched->set);
+}
 
 Task<void> subscribe_reg(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
   const sip::Message& request = transaction->request();

@@ -35,7 +35,8 @@ std::vector<scscf::OtherServer> servers_from(const std::string& text, const std:
     for (const sip::Endpoint& ours : listen) {
       if (ours.address.is_v4() == server.flow.remote.address.is_v4()) server.flow.local = ours;
     }
-    if (words.size() > 2) {
+    if (words.size() > 3) server.weight = static_cast<uint32_t>(std::stoul(words[3]));
+    if (words.size() > 2 && words[2] != "none") {
       for (absl::string_view c : absl::StrSplit(words[2], ',')) {
         server.capabilities.push_back(static_cast<uint32_t>(std::stoul(std::string(c))));
       }
