@@ -11,6 +11,7 @@
 #include "common/sdp/policy.h"
 #include "common/sip/next_hop.h"
 #include "common/sip/transaction_layer.h"
+#include "common/store/store.h"
 #include "pcscf/handsets.h"
 #include "pcscf/ipsec/kernel.h"
 #include "pcscf/ipsec/spi_pool.h"
@@ -52,6 +53,7 @@ struct Core {
   Handsets handsets;
   ipsec::SpiPool spis;
   Turns turns;
+  std::unique_ptr<Store> store = std::make_unique<NoStore>();
   std::vector<Site> sites;
 
   Core(Settings s, ipsec::Kernel& k, const Clock& c, control::Report r, uint32_t spi_low, uint32_t spi_high)

@@ -84,6 +84,20 @@ std::shared_ptr<Handset> Handsets::get_or_make(const asio::ip::address& address,
   return made;
 }
 
+void Handsets::put_back(std::shared_ptr<Handset> handset) {
+  std::string key = handset->address.to_string();
+  {
+    Shard& place = shard(key);
+    std::lock_guard lock(place.mutex);
+    if (!place.by_address[key].emplace(handset->impi, handset).second) return;
+    ++count_;
+  }
+  handset->touched = clock_.now();
+  TokenShard& place = tokens(handset->token);
+  std::lock_guard lock(place.mutex);
+  place.handsets[handset->token] = std::move(handset);
+}
+
 std::shared_ptr<Handset> Handsets::find(const asio::ip::address& address, const std::string& impi) {
   std::string key = address.to_string();
   Shard& place = shard(key);

@@ -95,6 +95,8 @@ class Handsets {
  public:
   explicit Handsets(const Clock& clock, size_t limit = 200'000) : clock_(clock), limit_(limit) {}
 
+  // One of before a restart, with its token.
+  void put_back(std::shared_ptr<Handset> handset);
   // Null when the limit is reached.
   std::shared_ptr<Handset> get_or_make(const asio::ip::address& address, const std::string& impi);
   std::shared_ptr<Handset> find(const asio::ip::address& address, const std::string& impi);
@@ -108,6 +110,10 @@ class Handsets {
   void forget(const Handset& handset);
   size_t size();
   uint64_t next_id() { return ++last_id_; }
+  // This one is in use already.
+  void note_id(uint64_t id) {
+    if (id > last_id_) last_id_ = id;
+  }
 
  private:
   struct Shard {

@@ -8,11 +8,13 @@
 #include "common/runtime/config.h"
 #include "common/runtime/log.h"
 #include "common/sip/stack.h"
+#include "common/store/sqlite_store.h"
 #include "lapwing/v1/config.pb.h"
 #include "pcscf/core.h"
 #include "pcscf/ipsec/netlink_kernel.h"
 #include "pcscf/operator.h"
 #include "pcscf/sa_sets.h"
+#include "pcscf/state.h"
 
 namespace lapwing::pcscf {
 namespace {
@@ -101,6 +103,28 @@ absl::Status prepare_kernel(ipsec::NetlinkKernel& kernel, const Settings& settin
   return kernel.prepare(ipsec::End::pcscf, addresses, settings.ps, settings.pc, settings.algorithms);
 }
 
+// What the state file and the kernel have of a life before.
+absl::Status take_up(Core& core, const v1::PcscfConfig& config) {
+  if (config.state_file().empty()) return absl::OkStatus();
+  auto store = SqliteStore::open({.file = config.state_file(), .owner = "pcscf " + config.name()});
+  if (!store.ok()) return store.status();
+  core.store = std::move(*store);
+  absl::StatusOr<Restored> restored = restore(core);
+  if (!restored.ok()) return restored.status();
+  if (restored->handsets + restored->lost + restored->unreadable > 0) {
+    LW_LOG(info, "taken up from the state file: %d handsets with %d security association sets%s", restored->handsets,
+           restored->sets,
+           restored->unreadable == 0 ? "" : absl::StrFormat("; %d records could not be used", restored->unreadable));
+  }
+  if (restored->lost > 0) {
+    LW_LOG(warn,
+           "the kernel does not have the security associations of %d handsets any more, as after a reboot: they "
+           "register anew when they find out",
+           restored->lost);
+  }
+  return absl::OkStatus();
+}
+
 int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
   SystemClock clock;
   uint32_t count = config.workers() != 0 ? config.workers() : std::max(1U, std::thread::hardware_concurrency());
@@ -124,19 +148,25 @@ int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
     site.worker.post([&core, &site, expiry] { site.worker.spawn(kernel_expired(core, site, expiry)); });
   });
 
+  // With a state file the security associations stay in the kernel, to be adopted at the next start.
+  auto leave_kernel = [&kernel, keep = !config.state_file().empty()] {
+    if (!keep) kernel.clear();
+  };
+  if (absl::Status taken = take_up(core, config); !taken.ok()) return control::could_not_start(taken);
   if (absl::Status ready = prepare_kernel(kernel, core.settings); !ready.ok()) return control::could_not_start(ready);
   if (absl::Status listening = listen_all(stack, core.settings); !listening.ok()) {
-    kernel.clear();
+    leave_kernel();
     return control::could_not_start(listening);
   }
   PcscfOperator oper(core, pool, stack);
   pool.at(0).timers().every(std::chrono::minutes(1), [&core] { core.handsets.sweep(); });
   pool.start();
+  resume(core);
   auto control = control::ControlServer::start(
       {.listen = config.control().listen(), .program = "pcscf", .name = config.name(), .workers = count}, oper, events);
   if (!control.ok()) {
     pool.stop();
-    kernel.clear();
+    leave_kernel();
     return control::could_not_start(control.status());
   }
   LW_LOG(info, "%s is up: Gm on %s, core on %s, %d workers", config.name(), core.settings.gm.front().text(),
@@ -147,7 +177,7 @@ int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
   pool.stop();
   // The kernel would go on sending the rest of a protected connection, and in clear as soon as the policies are gone.
   stack.close([&core](const sip::Flow& flow) { return core.on_protected_port(flow); });
-  kernel.clear();
+  leave_kernel();
   log::stop();
   return code;
 }

@@ -121,6 +121,11 @@ void PcscfOperator::gauges(v1::StatusReply& reply) {
   add_gauge(reply, "challenged", challenged);
   add_gauge(reply, "sa_sets", sets);
   add_gauge(reply, "spis_in_use", core_.spis.in_use());
+  Store::Counters stored = core_.store->counters();
+  add_gauge(reply, "store_commits", stored.commits);
+  add_gauge(reply, "store_waiting", stored.waiting);
+  add_gauge(reply, "store_failures", stored.failures);
+  add_gauge(reply, "store_late", stored.late);
   add_gauge(reply, "server_transactions", sum.layer.server_transactions);
   add_gauge(reply, "client_transactions", sum.layer.client_transactions);
   add_gauge(reply, "connections", sum.transport.connections);

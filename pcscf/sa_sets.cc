@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "common/runtime/log.h"
+#include "pcscf/state.h"
 
 namespace lapwing::pcscf {
 namespace {
@@ -165,6 +166,7 @@ void reset_connections(Site& site, const ipsec::SaSet& set) {
 
 void watch_deadlines(Core& core, Site& site, const std::shared_ptr<Handset>& handset) {
   std::lock_guard lock(handset->mutex);
+  keep_handset(core, *handset);
   std::optional<TimePoint> earliest = unprotected_end(core, *handset);
   auto wait_for = [&earliest](TimePoint at) { earliest = std::min(earliest.value_or(at), at); };
   if (handset->answer_by) wait_for(*handset->answer_by);
@@ -272,6 +274,7 @@ void switch_to(Core& core, Site& site, const std::shared_ptr<Handset>& handset, 
     for (const SaEntry& other : handset->sets) {
       if (other.id != id && other.state != SetState::temporary) older.push_back(other.id);
     }
+    keep_handset(core, *handset);
   }
   for (uint64_t other : older) retire_set(core, site, handset, other, core.settings.grace);
 }

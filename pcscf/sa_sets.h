@@ -24,7 +24,7 @@ struct NewSet {
 Task<absl::StatusOr<SaEntry>> create_set(Core& core, Site& site, std::shared_ptr<Handset> handset, NewSet wanted);
 
 // Sets the handset's alarm for the earliest of its deadlines: those of its sets; without sets that of its contact, and
-// that of an answer to a 401 (Handset::answer_by). Call after a change of these.
+// that of an answer to a 401 (Handset::answer_by). Call after a change of these. Keeps the handset (state.h).
 void watch_deadlines(Core& core, Site& site, const std::shared_ptr<Handset>& handset);
 
 // The 200 came: the set is valid for the registration's time and the margin; never shortened by a refresh. Before the

@@ -111,6 +111,13 @@ std::vector<std::pair<std::string, ShortMessage>> ShortMessages::take_expired(Ti
   return expired;
 }
 
+std::vector<std::string> ShortMessages::receivers() {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> all;
+  for (const auto& [receiver, mailbox] : mailboxes_) all.push_back(receiver);
+  return all;
+}
+
 size_t ShortMessages::size() {
   std::lock_guard lock(mutex_);
   return count_;

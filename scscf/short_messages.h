@@ -66,6 +66,7 @@ class ShortMessages {
   void memory_available(const std::string& receiver);
   // Takes what nobody came for in time; receiver and message.
   std::vector<std::pair<std::string, ShortMessage>> take_expired(TimePoint now);
+  std::vector<std::string> receivers();
   size_t size();
   bool empty();
 

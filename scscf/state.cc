@@ -8,6 +8,7 @@
 #include "common/runtime/log.h"
 #include "lapwing/v1/state.pb.h"
 #include "scscf/procedures/deadlines.h"
+#include "scscf/procedures/short_message.h"
 #include "scscf/procedures/subscribe_reg.h"
 
 namespace lapwing::scscf {
@@ -169,6 +170,7 @@ absl::Status each_record(Core& core, std::string_view table, Restored& restored,
 }  // namespace
 
 void keep_user(Core& core, const std::string& impi) {
+  if (!core.store->keeps()) return;
   v1::StoredUser stored;
   core.registrar.with_existing(impi, [&](User& user) {
     for (const Registration& registration : user.registrations) {
@@ -193,7 +195,7 @@ void forget_profile(Core& core, const std::string& impi, uint32_t number) {
 }
 
 void keep_subscription(Core& core, const Subscription& subscription) {
-  if (subscription.over) return;
+  if (subscription.over || !core.store->keeps()) return;
   v1::StoredSubscription out;
   out.set_call_id(subscription.call_id);
   out.set_local(subscription.local);
@@ -297,6 +299,10 @@ void resume(Core& core) {
     Site& site = core.site(subscription->worker);
     site.worker.post([&core, &site, subscription] { resume_subscription(core, site, subscription); });
   }
+  Site& site = core.sites.front();
+  site.worker.post([&core, &site] {
+    for (const std::string& receiver : core.short_messages.receivers()) deliver_short_messages(core, site, receiver);
+  });
 }
 
 }  // namespace lapwing::scscf

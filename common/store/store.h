@@ -19,6 +19,8 @@ namespace lapwing {
 class Store {
  public:
   virtual ~Store() = default;
+  // False: what is put is lost anyway, and need not be made.
+  virtual bool keeps() const { return true; }
 
   // From any thread; neither blocks. Of several changes to one record the last counts.
   virtual void put(std::string_view table, std::string_view key, std::string value) = 0;
@@ -41,6 +43,7 @@ class Store {
 
 class NoStore final : public Store {
  public:
+  bool keeps() const override { return false; }
   void put(std::string_view, std::string_view, std::string) override {}
   void erase(std::string_view, std::string_view) override {}
   Task<bool> committed(Worker&, Duration) override { co_return true; }

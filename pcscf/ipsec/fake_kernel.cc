@@ -23,12 +23,27 @@ bool matches(Port selector, Port port) {
 
 }  // namespace
 
+absl::StatusOr<std::vector<SaSet>> FakeKernel::adopt(std::vector<SaSet> candidates) {
+  std::lock_guard lock(mutex_);
+  std::erase_if(candidates, [this](const SaSet& set) {
+    for (const Association& flow : associations(set)) {
+      auto found = sas_.find(Key(flow.destination, flow.spi));
+      if (found == sas_.end() || !ours(found->second, flow)) return true;
+    }
+    for (const Association& flow : associations(set)) adopted_.insert(Key(flow.destination, flow.spi));
+    return false;
+  });
+  return candidates;
+}
+
 absl::Status FakeKernel::prepare(End end, const std::vector<asio::ip::address>& local, Port /*server_port*/,
                                  const std::vector<Port>& client_ports, const std::vector<Algorithms>& /*algorithms*/) {
   if (std::optional<Fault> fault = take_fault(Call::prepare)) return fault->status;
   if (end == End::pcscf && local.empty()) return absl::InvalidArgumentError("a P-CSCF names its addresses");
-  clear();
   std::lock_guard lock(mutex_);
+  std::erase_if(sas_,
+                [this](const auto& entry) { return entry.second.reqid == reqid_ && !adopted_.contains(entry.first); });
+  adopted_.clear();
   end_ = end;
   policies_ = 2 * (1 + client_ports.size()) * (local.empty() ? 2 : local.size());
   return absl::OkStatus();

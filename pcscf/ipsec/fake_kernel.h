@@ -12,6 +12,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "pcscf/ipsec/kernel.h"
 
@@ -22,6 +23,7 @@ class FakeKernel final : public Kernel {
   explicit FakeKernel(uint32_t reqid = 1, Selectors selectors = Selectors::ports)
       : reqid_(reqid), selectors_(selectors) {}
 
+  absl::StatusOr<std::vector<SaSet>> adopt(std::vector<SaSet> candidates) override;
   absl::Status prepare(End end, const std::vector<asio::ip::address>& local, Port server_port,
                        const std::vector<Port>& client_ports, const std::vector<Algorithms>& algorithms) override;
   void clear() override;
@@ -86,6 +88,7 @@ class FakeKernel final : public Kernel {
   End end_ = End::pcscf;
   std::map<Key, InstalledSa> sas_;
   size_t policies_ = 0;
+  std::set<Key> adopted_;  // until prepare()
   uint64_t last_age_ = 0;
   std::map<Call, Fault> faults_;
   int failing_sa_ = 0;

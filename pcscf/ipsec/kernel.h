@@ -51,11 +51,16 @@ class Kernel {
  public:
   virtual ~Kernel() = default;
 
+  // Sets of an earlier life of the program, which may still be in the kernel: returns those of which it has all four
+  // SAs. They are ours again, with their counters and keys; CK and IK of the values are not looked at. Blocking; before
+  // prepare(), which deletes what was not adopted.
+  virtual absl::StatusOr<std::vector<SaSet>> adopt(std::vector<SaSet> candidates) = 0;
+
   // Loads every algorithm once (a first use may load a module), reads what carries our reqid from the kernel and
-  // deletes it, and sets the policies {in,out} x {server port, each client port} for every local address. An empty
-  // `local` means any local address, IPv4 and IPv6: for End::handset, whose network namespace may hold thousands of
-  // handsets; End::pcscf names its addresses. Blocking; called at start. Errors say what is missing in words for the
-  // operator (no CAP_NET_ADMIN, no ESP in this kernel, no such algorithm).
+  // deletes it unless it was adopted, and sets the policies {in,out} x {server port, each client port} for every local
+  // address. An empty `local` means any local address, IPv4 and IPv6: for End::handset, whose network namespace may
+  // hold thousands of handsets; End::pcscf names its addresses. Blocking; called at start. Errors say what is missing
+  // in words for the operator (no CAP_NET_ADMIN, no ESP in this kernel, no such algorithm).
   virtual absl::Status prepare(End end, const std::vector<asio::ip::address>& local, Port server_port,
                                const std::vector<Port>& client_ports, const std::vector<Algorithms>& algorithms) = 0;
   // Removes our policies and every SA with our reqid. Blocking; called at a clean stop.

@@ -108,6 +108,14 @@ void NetlinkKernel::run_and_wait(absl::AnyInvocable<void()> run) {
   if (queued.ok()) done.get_future().wait();
 }
 
+absl::StatusOr<std::vector<SaSet>> NetlinkKernel::adopt(std::vector<SaSet> candidates) {
+  if (candidates.empty()) return candidates;
+  if (absl::Status status = start(); !status.ok()) return status;
+  absl::StatusOr<std::vector<SaSet>> result = not_prepared();
+  run_and_wait([&] { result = adopt_now(candidates); });
+  return result;
+}
+
 absl::Status NetlinkKernel::prepare(End end, const std::vector<asio::ip::address>& local, Port server_port,
                                     const std::vector<Port>& client_ports, const std::vector<Algorithms>& algorithms) {
   if (end == End::pcscf && local.empty()) return absl::InvalidArgumentError("a P-CSCF names its addresses");
@@ -205,7 +213,7 @@ bool NetlinkKernel::run_one() {
 absl::Status NetlinkKernel::prepare_now(End end, const std::vector<asio::ip::address>& local,
                                         const std::vector<Port>& ports, const std::vector<Algorithms>& algorithms) {
   end_ = end;
-  if (absl::Status status = delete_all_ours(); !status.ok()) return status;
+  if (absl::Status status = delete_strangers(); !status.ok()) return status;
 
   std::vector<PortPolicy> wanted;
   auto want = [&](bool ipv6, const std::optional<asio::ip::address>& address) {
@@ -380,6 +388,39 @@ absl::Status NetlinkKernel::delete_sas(const std::vector<Key>& sas) {
     }
   }
   return result;
+}
+
+absl::StatusOr<std::vector<SaSet>> NetlinkKernel::adopt_now(const std::vector<SaSet>& candidates) {
+  absl::StatusOr<std::vector<KernelSa>> present = dump_ours();
+  if (!present.ok()) return present.status();
+  std::map<Key, const KernelSa*> by_key;
+  for (const KernelSa& sa : *present) by_key[Key(sa.destination, sa.spi)] = &sa;
+  // A selector without ports is that of Selectors::address_only.
+  auto is_there = [&](const Association& flow) {
+    auto found = by_key.find(Key(flow.destination, flow.spi));
+    if (found == by_key.end() || found->second->source != flow.source) return false;
+    const KernelSa& sa = *found->second;
+    bool any_ports = sa.source_port.value == 0 && sa.destination_port.value == 0;
+    return any_ports || (sa.source_port == flow.source_port && sa.destination_port == flow.destination_port);
+  };
+  std::vector<SaSet> adopted;
+  for (const SaSet& set : candidates) {
+    const std::array<Association, 4> flows = associations(set);
+    if (!std::all_of(flows.begin(), flows.end(), is_there)) continue;
+    for (const Association& flow : flows) installed_[Key(flow.destination, flow.spi)] = flow;
+    adopted.push_back(set);
+  }
+  return adopted;
+}
+
+absl::Status NetlinkKernel::delete_strangers() {
+  absl::StatusOr<std::vector<KernelSa>> present = dump_ours();
+  if (!present.ok()) return present.status();
+  std::vector<Key> keys;
+  for (const KernelSa& sa : *present) {
+    if (!installed_.contains(Key(sa.destination, sa.spi))) keys.emplace_back(sa.destination, sa.spi);
+  }
+  return delete_sas(keys);
 }
 
 absl::Status NetlinkKernel::delete_all_ours() {

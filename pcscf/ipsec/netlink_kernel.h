@@ -37,6 +37,7 @@ class NetlinkKernel final : public Kernel {
   NetlinkKernel(const NetlinkKernel&) = delete;
   NetlinkKernel& operator=(const NetlinkKernel&) = delete;
 
+  absl::StatusOr<std::vector<SaSet>> adopt(std::vector<SaSet> candidates) override;
   absl::Status prepare(End end, const std::vector<asio::ip::address>& local, Port server_port,
                        const std::vector<Port>& client_ports, const std::vector<Algorithms>& algorithms) override;
   void clear() override;
@@ -71,6 +72,8 @@ class NetlinkKernel final : public Kernel {
   void take_back(const SaSet& set, const std::vector<int>& errors);
   absl::StatusOr<std::vector<KernelSa>> dump_ours();
   absl::Status delete_sas(const std::vector<Key>& sas);
+  absl::StatusOr<std::vector<SaSet>> adopt_now(const std::vector<SaSet>& candidates);
+  absl::Status delete_strangers();  // what carries our reqid and is no set of ours
   absl::Status delete_all_ours();
   void read_expiries();
   void reconcile();

@@ -47,4 +47,9 @@ size_t SpiPool::in_use() {
   return taken_.size() - resting_.size();
 }
 
+void SpiPool::note(Spi spi) {
+  std::lock_guard lock(mutex_);
+  taken_.insert(spi.value);
+}
+
 }  // namespace lapwing::ipsec

@@ -23,6 +23,8 @@ class SpiPool {
   // and equal SPIs would let a packet be reflected). nullopt: the range is used up.
   std::optional<std::pair<Spi, Spi>> take(const std::vector<Spi>& avoid);
   void give_back(Spi spi);
+  // In use by a set of before.
+  void note(Spi spi);
   size_t in_use();
 
  private:

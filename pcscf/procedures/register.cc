@@ -11,6 +11,7 @@
 #include "pcscf/procedures/security_agreement.h"
 #include "pcscf/procedures/subscribe_reg.h"
 #include "pcscf/sa_sets.h"
+#include "pcscf/state.h"
 
 namespace lapwing::pcscf {
 namespace {
@@ -279,6 +280,7 @@ Task<void> registered(Core& core, Site& site, TransactionPtr transaction, Attemp
       attempt.handset->state = HandsetState::deregistered;
       attempt.handset->why = "the handset deregistered";
       for (const SaEntry& entry : attempt.handset->sets) ids.push_back(entry.id);
+      keep_handset(core, *attempt.handset);
     }
     for (uint64_t id : ids) retire_set(core, site, attempt.handset, id, core.settings.grace);
     co_return core.report("register.deregistered", attempt.impi, attempt.impu, "the handset deregistered");
@@ -287,6 +289,14 @@ Task<void> registered(Core& core, Site& site, TransactionPtr transaction, Attemp
   Duration lasts = std::chrono::seconds(expires);
   std::optional<ConfirmedSet> confirmed;
   if (attempt.carrier) confirmed = confirm_set(core, *attempt.handset, attempt.carrier->entry.id, lasts);
+  {
+    std::lock_guard lock(attempt.handset->mutex);
+    keep_handset(core, *attempt.handset);
+  }
+  // The 200 promises that the registration is kept.
+  if (!co_await core.store->committed(site.worker, commit_patience)) {
+    LW_LOG(warn, "the store has not written a registration of %s within 50 ms: its 200 goes before", attempt.impi);
+  }
   transaction->respond(response->status(), std::move(wire));
   std::string protection = attempt.carrier ? ipsec::text(attempt.carrier->entry.set.algorithms) : "none";
   core.report(first ? "register.accepted" : "register.refreshed", attempt.impi, attempt.impu,

@@ -8,6 +8,7 @@
 #include "common/sip/headers.h"
 #include "common/sip/next_hop.h"
 #include "pcscf/sa_sets.h"
+#include "pcscf/state.h"
 
 namespace lapwing::pcscf {
 namespace {
@@ -66,6 +67,7 @@ void end_registration(Core& core, Site& site, const std::shared_ptr<Handset>& ha
     handset->reachable_until = core.clock.now() + core.settings.grace;
     handset->enter(state, core.clock.wall(), why);
     for (const SaEntry& entry : handset->sets) ids.push_back(entry.id);
+    keep_handset(core, *handset);
   }
   for (uint64_t id : ids) retire_set(core, site, handset, id, core.settings.grace);
   core.report("register.ended", handset->impi, "", why);
@@ -129,6 +131,7 @@ void apply(Core& core, Site& site, const std::shared_ptr<Handset>& handset, cons
   {
     std::lock_guard lock(handset->mutex);
     handset->impus = std::move(impus);
+    keep_handset(core, *handset);
   }
   if (shortened) shorten(core, site, handset, std::chrono::seconds(*shortened));
 }

@@ -5,6 +5,7 @@
 #include "common/sip/headers.h"
 #include "scscf/procedures/locate.h"
 #include "scscf/procedures/short_message.h"
+#include "scscf/state.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -117,6 +118,8 @@ Task<void> submit(Core& core, Site& site, Submitter submitter, sms::RpData data)
   if (!core.short_messages.put(receiver.mailbox, std::move(message))) {
     co_return co_await refuse(congestion, "too many short messages wait for " + receiver.mailbox);
   }
+  // RP-ACK promises that it is kept.
+  co_await core.store->committed(site.worker, commit_patience);
   core.report("sms.submitted", submitter.user.impi, submitter.user.identity.uri,
               "a short message for " + receiver.mailbox);
   co_await answer(core, site, submitter,

@@ -57,7 +57,7 @@ class Phone:
 
 class CallTest(unittest.TestCase):
     HANDSETS = 2      # 1, 2, ...: each a host with a subscriber
-    SCSCF, HSS = {}, {}  # changes to the configurations
+    SCSCF, PCSCF, HSS = {}, {}, {}  # changes to the configurations
     CALLS_LEFT = 0    # those that a test leaves behind on purpose
 
     @classmethod
@@ -67,7 +67,7 @@ class CallTest(unittest.TestCase):
         cls.core = Core(cls.network, [Subscriber(number) for number in numbers], hss=cls.HSS,
                         scscf=merged({"registrar": {"reauthenticate_after": "0s"}, "timers": {
                             name: value for name, value in TIMERS.items() if name.startswith("core")}}, cls.SCSCF),
-                        pcscf={"timers": TIMERS, "ipsec": {"grace": f"{round(TIME_OUT * 1000)}ms"}})
+                        pcscf=merged({"timers": TIMERS, "ipsec": {"grace": f"{round(TIME_OUT * 1000)}ms"}}, cls.PCSCF))
         cls.addClassCleanup(cls.keep)
         cls.core.start()
         cls.handsets = [cls.core.handset(number) for number in numbers]
