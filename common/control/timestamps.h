@@ -16,7 +16,7 @@ inline void set_time(google::protobuf::Timestamp* out, WallTime time) {
 
 inline WallTime time_of(const google::protobuf::Timestamp& in) {
   return WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::seconds(in.seconds()) +
-                                                                std::chrono::nanoseconds(in.nanos())));
+                                                                 std::chrono::nanoseconds(in.nanos())));
 }
 
 }  // namespace lapwing::control

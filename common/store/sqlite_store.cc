@@ -95,7 +95,8 @@ absl::StatusOr<std::unique_ptr<SqliteStore>> SqliteStore::open(const Options& op
   for (int attempt = 0;; ++attempt) {
     if (absl::Status made = make_private(options.file); !made.ok()) return made;
     sqlite3* database = nullptr;
-    int opened = sqlite3_open_v2(options.file.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);
+    int opened =
+        sqlite3_open_v2(options.file.c_str(), &database, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, nullptr);
     std::unique_ptr<SqliteStore> store(new SqliteStore(database));
     if (opened != SQLITE_OK) return store->failed("opened");
     auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(options.wait_for_other);

@@ -85,9 +85,9 @@ TEST(Stack, when_a_second_daemon_wants_the_port_then_already_exists) {
 std::string hop(const std::string& text, Protocol otherwise = Protocol::udp) {
   absl::StatusOr<Uri> uri = Uri::parse(text);
   EXPECT_TRUE(uri.ok()) << text;
-  absl::StatusOr<Flow> flow = next_hop(
-      *uri, {endpoint("10.0.0.1", 5060), endpoint("10.0.0.7", 5060), endpoint("2001:db8::1", 5070)}, otherwise,
-      {{"tas.example.org", endpoint("10.0.0.9", 5065)}});
+  absl::StatusOr<Flow> flow =
+      next_hop(*uri, {endpoint("10.0.0.1", 5060), endpoint("10.0.0.7", 5060), endpoint("2001:db8::1", 5070)}, otherwise,
+               {{"tas.example.org", endpoint("10.0.0.9", 5065)}});
   return flow.ok() ? flow->text() : std::string(flow.status().message());
 }
 
@@ -111,7 +111,8 @@ TEST(NextHop, when_there_is_no_way_then_the_reason) {
   EXPECT_THAT(hop("tel:+49123"), HasSubstr("not sip"));
   EXPECT_THAT(hop("sip:example.org"), HasSubstr("example.org is a name that is not in `hosts`"));
   absl::StatusOr<Uri> uri = Uri::parse("sip:[2001:db8::2]");
-  EXPECT_EQ(next_hop(*uri, {endpoint("10.0.0.1", 5060)}, Protocol::udp, {}).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(next_hop(*uri, {endpoint("10.0.0.1", 5060)}, Protocol::udp, {}).status().code(),
+            absl::StatusCode::kNotFound);
 }
 
 }  // namespace
