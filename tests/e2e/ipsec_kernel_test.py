@@ -137,7 +137,7 @@ class Lifetime(KernelTest):
 
     def test_when_more_than_4096_requests_wait_then_the_rest_is_refused(self):
         sa_set = self.install(Set('short', ue=UE2[4]), lifetime=1, ue=False)
-        self.pcscf.do('stall', 1000)
+        self.pcscf.do('stall', 4000)  # longer than the flood takes, also on a slow machine
         self.pcscf.expired.get(timeout=10)
         answer, _ = self.pcscf.ask('flood', sa_set.name, 4196)
         self.assertEqual(answer, ['ok', '100'])
