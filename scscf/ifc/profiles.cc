@@ -34,8 +34,8 @@ absl::StatusOr<Profiles::Read> Profiles::read(std::string_view user_data) {
       for (uint32_t number : sets) {
         auto set = shared_.find(number);
         if (set == shared_.end()) {
-          result.faults.push_back(
-              absl::StrFormat("the profile names the shared iFC set %d, which is not in `ifc.shared_sets`", number));
+          result.faults.push_back(absl::StrFormat(
+              "the profile names the shared iFC set %d, which is not in `services.shared_sets`", number));
           continue;
         }
         criteria.insert(criteria.end(), set->second.begin(), set->second.end());
