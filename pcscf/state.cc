@@ -11,20 +11,14 @@
 namespace lapwing::pcscf {
 namespace {
 
+using control::from_wall;
 using control::set_time;
 using control::time_of;
+using control::to_wall;
 
 constexpr std::string_view handsets = "handsets";
 // Our subscriptions begin anew one after the other, not all at once.
 constexpr uint32_t subscribe_within_ms = 5000;
-
-// Times are kept by the wall clock, and turned back by what it shows then.
-WallTime to_wall(const Core& core, TimePoint at) {
-  return core.clock.wall() + std::chrono::duration_cast<WallTime::duration>(at - core.clock.now());
-}
-TimePoint from_wall(const Core& core, const google::protobuf::Timestamp& at) {
-  return core.clock.now() + std::chrono::duration_cast<Duration>(time_of(at) - core.clock.wall());
-}
 
 void write_set(const Core& core, const SaEntry& entry, v1::StoredSaSet& out) {
   out.set_id(entry.id);
@@ -45,7 +39,7 @@ void write_set(const Core& core, const SaEntry& entry, v1::StoredSaSet& out) {
   out.set_security_server(entry.security_server);
   set_time(out.mutable_created(), entry.created);
   set_time(out.mutable_expires(), entry.expires);
-  set_time(out.mutable_deadline(), to_wall(core, entry.deadline));
+  set_time(out.mutable_deadline(), to_wall(core.clock, entry.deadline));
 }
 
 // What stands for the keys where they must have a form: the kernel keeps its own when a lifetime changes.
@@ -88,7 +82,7 @@ std::optional<SaEntry> read_set(const Core& core, const asio::ip::address& hands
   entry.security_server = in.security_server();
   entry.created = time_of(in.created());
   entry.expires = time_of(in.expires());
-  entry.deadline = from_wall(core, in.deadline());
+  entry.deadline = from_wall(core.clock, in.deadline());
   return entry;
 }
 
@@ -120,7 +114,7 @@ std::shared_ptr<Handset> read_handset(const Core& core, std::string_view token, 
   handset->contact = in.contact();
   handset->impus.assign(in.impus().begin(), in.impus().end());
   handset->service_route.assign(in.service_route().begin(), in.service_route().end());
-  handset->expires = from_wall(core, in.expires());
+  handset->expires = from_wall(core.clock, in.expires());
   handset->expires_wall = time_of(in.expires());
   handset->unprotected = read_flow(in.unprotected());
   for (const v1::StoredSaSet& set : in.sets()) {

@@ -14,8 +14,10 @@
 namespace lapwing::scscf {
 namespace {
 
+using control::from_wall;
 using control::set_time;
 using control::time_of;
+using control::to_wall;
 
 constexpr std::string_view users = "users", profiles = "profiles", subscriptions = "subscriptions",
                            short_messages = "short_messages";
@@ -31,14 +33,6 @@ std::string number_key(uint64_t number) {
   return absl::StrFormat("%020d", number);
 }
 
-// Times are kept by the wall clock, and turned back by what it shows then.
-WallTime to_wall(const Core& core, TimePoint at) {
-  return core.clock.wall() + std::chrono::duration_cast<WallTime::duration>(at - core.clock.now());
-}
-TimePoint from_wall(const Core& core, const google::protobuf::Timestamp& at) {
-  return core.clock.now() + std::chrono::duration_cast<Duration>(time_of(at) - core.clock.wall());
-}
-
 void write_binding(const Core& core, const Binding& binding, v1::StoredBinding& out) {
   out.set_id(binding.id);
   out.set_uri(binding.uri);
@@ -49,7 +43,7 @@ void write_binding(const Core& core, const Binding& binding, v1::StoredBinding& 
   for (const std::string& hop : binding.path) out.add_path(hop);
   out.set_call_id(binding.call_id);
   out.set_cseq(binding.cseq);
-  set_time(out.mutable_expires(), to_wall(core, binding.expires));
+  set_time(out.mutable_expires(), to_wall(core.clock, binding.expires));
   out.set_event(static_cast<uint32_t>(binding.event));
   out.set_registered_impu(binding.registered_impu);
   out.set_user_agent(binding.user_agent);
@@ -68,7 +62,7 @@ Binding read_binding(const Core& core, const v1::StoredBinding& in) {
   binding.path.assign(in.path().begin(), in.path().end());
   binding.call_id = in.call_id();
   binding.cseq = in.cseq();
-  binding.expires = from_wall(core, in.expires());
+  binding.expires = from_wall(core.clock, in.expires());
   binding.event = static_cast<reginfo::ContactEvent>(in.event());
   binding.registered_impu = in.registered_impu();
   binding.user_agent = in.user_agent();
@@ -88,7 +82,7 @@ bool read_registration(const Core& core, const std::string& impi, const v1::Stor
   out.profile = profile->second;
   out.set = identities_of(*out.profile);
   out.hss_host = in.hss_host();
-  out.authenticated = from_wall(core, in.authenticated());
+  out.authenticated = from_wall(core.clock, in.authenticated());
   out.since = time_of(in.since());
   for (const v1::StoredBinding& binding : in.bindings()) out.bindings.push_back(read_binding(core, binding));
   return true;
@@ -138,7 +132,7 @@ std::shared_ptr<Subscription> read_subscription(const Core& core, const v1::Stor
   subscription->flow.protocol = in.transport() == "tcp" ? sip::Protocol::tcp : sip::Protocol::udp;
   if (auto local = endpoint_from(in.local_endpoint()); local.ok()) subscription->flow.local = *local;
   if (auto remote = endpoint_from(in.remote_endpoint()); remote.ok()) subscription->flow.remote = *remote;
-  subscription->expires = from_wall(core, in.expires());
+  subscription->expires = from_wall(core.clock, in.expires());
   subscription->expires_wall = time_of(in.expires());
   subscription->cseq = in.cseq();
   subscription->remote_cseq = in.remote_cseq();
@@ -177,7 +171,7 @@ void keep_user(Core& core, const std::string& impi) {
       v1::StoredRegistration& out = *stored.add_registrations();
       out.set_number(registration.number);
       out.set_hss_host(registration.hss_host);
-      set_time(out.mutable_authenticated(), to_wall(core, registration.authenticated));
+      set_time(out.mutable_authenticated(), to_wall(core.clock, registration.authenticated));
       set_time(out.mutable_since(), registration.since);
       for (const Binding& binding : registration.bindings) write_binding(core, binding, *out.add_bindings());
     }
@@ -229,7 +223,7 @@ void keep_short_messages(Core& core) {
     out.set_deliver(message.deliver);
     write_address(message.originator, *out.mutable_originator());
     set_time(out.mutable_sent(), message.sent);
-    set_time(out.mutable_expires(), to_wall(core, message.expires));
+    set_time(out.mutable_expires(), to_wall(core.clock, message.expires));
     out.set_sender(message.sender);
     out.set_reference(message.reference);
     write_address(message.recipient, *out.mutable_recipient());
@@ -276,7 +270,7 @@ absl::StatusOr<Restored> restore(Core& core) {
                              .deliver = stored.deliver(),
                              .originator = read_address(stored.originator()),
                              .sent = time_of(stored.sent()),
-                             .expires = from_wall(core, stored.expires()),
+                             .expires = from_wall(core.clock, stored.expires()),
                              .sender = stored.sender(),
                              .reference = static_cast<uint8_t>(stored.reference()),
                              .recipient = read_address(stored.recipient())};
