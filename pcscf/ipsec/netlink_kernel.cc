@@ -424,13 +424,8 @@ absl::Status NetlinkKernel::delete_strangers() {
 }
 
 absl::Status NetlinkKernel::delete_all_ours() {
-  absl::StatusOr<std::vector<KernelSa>> present = dump_ours();
-  if (!present.ok()) return present.status();
-  std::vector<Key> keys;
-  for (const KernelSa& sa : *present) keys.emplace_back(sa.destination, sa.spi);
-  absl::Status status = delete_sas(keys);
   installed_.clear();
-  return status;
+  return delete_strangers();
 }
 
 absl::StatusOr<std::vector<KernelSa>> NetlinkKernel::dump_ours() {
