@@ -108,6 +108,13 @@ void describe(CLI::App& app, CommandLine& line) {
       ->type_name("NAME:VALUE")
       ->expected(1)
       ->take_all();
+  auto* profile = app.add_subcommand("profile", "User profiles")->fallthrough()->require_subcommand(1);
+  auto* lint =
+      profile->add_subcommand("lint", "What handsets and services will stumble over in a profile")->fallthrough();
+  lint->callback([&line] { line.command = &Session::lint_profile; });
+  lint->add_option("profile", line.arguments.identity, "A file with User-Data as XML; or an IMSI, IMPI, IMPU or number")
+      ->type_name("FILE|ID")
+      ->required();
   auto* deregister = command("deregister", "End a registration as the network", &Session::deregister);
   takes_identity(deregister, who)->required();
   deregister

@@ -149,6 +149,21 @@ std::string explanation_text(const v1::ExplainCallReply& reply) {
   return out;
 }
 
+std::string findings_text(const v1::LintProfileReply& reply) {
+  if (reply.findings().empty()) return "Nothing to find fault with.\n";
+  std::string out;
+  for (const v1::ProfileFinding& finding : reply.findings()) {
+    absl::StrAppend(&out, out.empty() ? "" : "\n", finding.weight(), ": ", log::printable(finding.where(), 200), ": ",
+                    log::printable(finding.text(), 400), "\n  ", log::printable(finding.advice(), 200), "\n");
+  }
+  return out;
+}
+
+bool has_errors(const v1::LintProfileReply& reply) {
+  return std::any_of(reply.findings().begin(), reply.findings().end(),
+                     [](const v1::ProfileFinding& finding) { return finding.weight() == "error"; });
+}
+
 std::string status_text(const std::vector<Answer<v1::StatusReply>>& answers, const View& view) {
   Table table({"DAEMON", "NAME", "ADDRESS", "VERSION", "UP", "WORKERS", "COUNTS"});
   for (const auto& answer : answers) {

@@ -25,6 +25,9 @@ std::string sa_text(const std::vector<Answer<v1::ListSaSetsReply>>& answers, con
 std::string hss_text(const std::vector<Answer<v1::ListHssPeersReply>>& answers, const View& view);
 // Both sides of a call with their filter criteria, those that are met first told apart.
 std::string explanation_text(const v1::ExplainCallReply& reply);
+// A user profile's faults with what to do about each.
+std::string findings_text(const v1::LintProfileReply& reply);
+bool has_errors(const v1::LintProfileReply& reply);
 std::string calls_text(const std::vector<Answer<v1::ListCallsReply>>& answers, const View& view);
 std::string status_text(const std::vector<Answer<v1::StatusReply>>& answers, const View& view);
 std::string subscribers_text(const std::vector<Answer<v1::ListSubscribersReply>>& answers, const View& view);

@@ -1,5 +1,9 @@
 #include "cli/session.h"
 
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
 #include <mutex>
 #include <thread>
 
@@ -7,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "cli/json.h"
 #include "common/runtime/log.h"
+#include "scscf/ifc/profile_lint.h"
 
 namespace lapwing::cli {
 
@@ -195,6 +200,41 @@ int Session::explain_call() {
     if (answer.status.ok()) out_ << explanation_text(answer.reply);
   }
   return code;
+}
+
+int Session::lint_profile() {
+  if (access(arguments_.identity.c_str(), R_OK) == 0) return lint_file();
+  if (int code = known({Role::scscf}); code != ok) return code;
+  v1::LintProfileRequest request;
+  request.set_identity(arguments_.identity);
+  const auto answers =
+      ask<v1::LintProfileReply>(daemons_, {Role::scscf}, arguments_.timeout,
+                                [&](const Daemon& daemon, grpc::ClientContext& context, v1::LintProfileReply& reply) {
+                                  return daemon.control().LintProfile(&context, request, &reply);
+                                });
+  if (arguments_.json) return print_json(answers, true);
+  int code = warn(answers);
+  for (const auto& answer : answers) {
+    if (!answer.status.ok()) continue;
+    out_ << findings_text(answer.reply);
+    if (code == ok && has_errors(answer.reply)) code = not_found;
+  }
+  return code;
+}
+
+int Session::lint_file() {
+  std::ifstream file(arguments_.identity, std::ios::binary);
+  std::string xml((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  auto profile = scscf::parse_user_profile(xml);
+  if (!profile.ok()) {
+    err_ << "imsctl: " << arguments_.identity << ": " << log::printable(std::string(profile.status().message()), 300)
+         << "\n";
+    return usage;
+  }
+  v1::LintProfileReply reply;
+  scscf::add_findings(reply, scscf::lint_profile(*profile, {}));
+  out_ << (arguments_.json ? json_text(reply, true) : findings_text(reply));
+  return has_errors(reply) ? not_found : ok;
 }
 
 int Session::deregister() {

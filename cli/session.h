@@ -41,6 +41,7 @@ class Session {
   int calls();
   int hangup();
   int explain_call();
+  int lint_profile();
   int deregister();
   int watch();
   int status();
@@ -58,6 +59,7 @@ class Session {
   int print_json(const std::vector<Answer<Reply>>& answers, bool found);
   template <typename Reply>
   int pushed(const std::vector<Answer<Reply>>& answers);
+  int lint_file();
 
   const std::vector<Daemon> daemons_;
   const Arguments arguments_;

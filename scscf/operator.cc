@@ -9,6 +9,7 @@
 #include "common/sip/uri.h"
 #include "scscf/call_records.h"
 #include "scscf/explain_call.h"
+#include "scscf/ifc/profile_lint.h"
 #include "scscf/procedures/deregister.h"
 #include "scscf/procedures/release.h"
 
@@ -200,6 +201,20 @@ absl::StatusOr<v1::ListCallsReply> ScscfOperator::list_calls(const v1::ListCalls
 
 absl::StatusOr<v1::ExplainCallReply> ScscfOperator::explain_call(const v1::ExplainCallRequest& request) {
   return scscf::explain_call(core_, request);
+}
+
+absl::StatusOr<v1::LintProfileReply> ScscfOperator::lint_profile(const v1::LintProfileRequest& request) {
+  std::vector<std::shared_ptr<const UserProfile>> profiles;
+  core_.registrar.with_existing(core_.registrar.find(request.identity()), [&](User& user) {
+    for (const Registration& registration : user.registrations) profiles.push_back(registration.profile);
+  });
+  if (profiles.empty()) return absl::NotFoundError(absl::StrFormat("%s is not registered", request.identity()));
+  v1::LintProfileReply reply;
+  LintContext context{.home_domain = core_.settings.home_domain,
+                      .request_uri = core_.settings.services.request_uri,
+                      .hosts = &core_.settings.hosts};
+  for (const auto& profile : profiles) add_findings(reply, scscf::lint_profile(*profile, context));
+  return reply;
 }
 
 absl::StatusOr<v1::HangupReply> ScscfOperator::hangup(const v1::HangupRequest& request) {

@@ -122,6 +122,12 @@ class ControlService final : public v1::Control::Service {
     return answer(operator_.explain_call(*request), *reply);
   }
 
+  grpc::Status LintProfile(grpc::ServerContext*, const v1::LintProfileRequest* request,
+                           v1::LintProfileReply* reply) override {
+    if (auto wrong = identity_error(request->identity(), true); !wrong.ok()) return wrong;
+    return answer(operator_.lint_profile(*request), *reply);
+  }
+
   grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
                      grpc::ServerWriter<v1::Event>* writer) override {
     if (auto wrong = identity_error(request->identity(), false); !wrong.ok()) return wrong;
@@ -217,6 +223,9 @@ absl::StatusOr<v1::HangupReply> Operator::hangup(const v1::HangupRequest&) {
 }
 absl::StatusOr<v1::ExplainCallReply> Operator::explain_call(const v1::ExplainCallRequest&) {
   return not_here("ExplainCall");
+}
+absl::StatusOr<v1::LintProfileReply> Operator::lint_profile(const v1::LintProfileRequest&) {
+  return not_here("LintProfile");
 }
 absl::StatusOr<v1::ListSubscribersReply> Operator::list_subscribers(const v1::ListSubscribersRequest&) {
   return not_here("ListSubscribers");

@@ -39,6 +39,7 @@ class Operator {
   virtual absl::StatusOr<v1::ListCallsReply> list_calls(const v1::ListCallsRequest& request);
   virtual absl::StatusOr<v1::HangupReply> hangup(const v1::HangupRequest& request);
   virtual absl::StatusOr<v1::ExplainCallReply> explain_call(const v1::ExplainCallRequest& request);
+  virtual absl::StatusOr<v1::LintProfileReply> lint_profile(const v1::LintProfileRequest& request);
   // The LabHss service; reason is 0 to 3 here.
   virtual absl::StatusOr<v1::ListSubscribersReply> list_subscribers(const v1::ListSubscribersRequest& request);
   virtual absl::StatusOr<v1::PushReply> terminate(const v1::TerminateRequest& request);

@@ -328,8 +328,8 @@ TEST_F(ImsctlTest, when_it_watches_then_events_are_printed_until_the_daemon_stop
 TEST_F(ImsctlTest, when_a_completion_script_is_asked_for_then_it_knows_every_command) {
   EXPECT_EQ(run({"completion", "bash"}), 0);
   for (std::string_view command :
-       {"registrations", "show", "sa", "hss", "calls", "hangup", "explain", "deregister", "watch", "status", "version",
-        "subscribers", "terminate", "push-profile", "completion"}) {
+       {"registrations", "show", "sa", "hss", "calls", "hangup", "explain", "profile", "deregister", "watch", "status",
+        "version", "subscribers", "terminate", "push-profile", "completion"}) {
     EXPECT_THAT(out_, HasSubstr("    " + std::string(command) + ") words=\"--"));
   }
   EXPECT_EQ(run({"completion", "fish"}), 2);
