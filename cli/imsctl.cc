@@ -38,6 +38,7 @@ struct CommandLine {
   std::string config;
   std::string shell;
   std::string timeout = "3s";
+  std::string within = "1h";
   Arguments arguments;
   int (Session::*command)() = nullptr;
   bool version = false;
@@ -84,7 +85,36 @@ void describe(CLI::App& app, CommandLine& line) {
       ->required();
   takes_identity(command("sa", "Security association sets and what the kernel says of them", &Session::sa),
                  "Only this IMSI, IMPI, IMPU or number");
-  command("hss", "The HSS peers of the S-CSCF", &Session::hss);
+  auto* hss = app.add_subcommand("hss", "The HSS peers of the S-CSCF; or the lab HSS")->fallthrough();
+  hss->callback([&line] {
+    if (!line.command) line.command = &Session::hss;
+  });
+  auto* subscriber =
+      hss->add_subcommand("subscriber", "lab HSS: a subscriber's profile, and changes to it")->fallthrough();
+  subscriber->callback([&line] { line.command = &Session::change_subscriber; });
+  takes_identity(subscriber, who)->required();
+  auto* bar = subscriber->add_flag("--bar", line.arguments.bar, "It may not register");
+  subscriber->add_flag("--unbar", line.arguments.unbar, "It may")->excludes(bar);
+  subscriber->add_option("--display-name", line.arguments.display_name)->type_name("NAME");
+  subscriber->add_option("--add-impu", line.arguments.add_impus, "A public identity more; may be given several times")
+      ->type_name("URI")
+      ->expected(1)
+      ->take_all();
+  subscriber->add_option("--remove-impu", line.arguments.remove_impus, "One less; may be given several times")
+      ->type_name("URI")
+      ->expected(1)
+      ->take_all();
+  auto* ifc =
+      subscriber
+          ->add_option("--ifc", line.arguments.ifc,
+                       "A file with an InitialFilterCriteria element, instead of those it has; several times for more")
+          ->type_name("FILE")
+          ->expected(1)
+          ->take_all();
+  subscriber->add_flag("--no-ifc", line.arguments.no_ifc, "No initial filter criteria")->excludes(ifc);
+  subscriber->add_flag("--push", line.arguments.push, "Send the profile to the S-CSCF that serves it, with a PPR");
+  subscriber->footer(
+      "A change holds until labhss reads its file again: at `imsctl reload`, `imsctl push-profile` or a start.");
   auto* calls = command("calls", "The calls that are on", &Session::calls);
   takes_identity(calls, "Only this IMSI, IMPI, IMPU or number");
   calls->add_option("--limit", line.arguments.limit, "How many calls of each daemon; default 1000")->type_name("N");
@@ -125,6 +155,13 @@ void describe(CLI::App& app, CommandLine& line) {
   takes_identity(command("watch", "Events as they happen, until interrupted", &Session::watch),
                  "Only this IMSI, IMPI, IMPU or number");
   command("status", "What runs: version, uptime, counts", &Session::status);
+  command("reload", "Read the daemons' configuration files again", &Session::reload);
+  auto* drain = command("drain", "Begin nothing new, and wait until all calls have ended", &Session::drain);
+  auto* resume = drain->add_flag("--resume", line.arguments.resume, "Take new calls and registrations again");
+  drain->add_flag("--no-wait", line.arguments.no_wait, "Say what is left, and do not wait")->excludes(resume);
+  drain->add_option("--within", line.within, "Give up waiting, with exit code 1; the daemons go on draining")
+      ->type_name("TIME")
+      ->capture_default_str();
   command("subscribers", "lab HSS: its subscribers", &Session::subscribers);
   auto* terminate = command("terminate", "lab HSS: end a registration with an RTR", &Session::terminate);
   takes_identity(terminate, who)->required();
@@ -195,6 +232,12 @@ int imsctl(const std::vector<std::string>& arguments, std::ostream& out, std::os
     return usage;
   }
   line.arguments.timeout = std::chrono::duration_cast<std::chrono::milliseconds>(*timeout);
+  const absl::StatusOr<Duration> within = duration_from(line.within);
+  if (!within.ok()) {
+    err << "imsctl: --within \"" << line.within << "\": " << within.status().message() << "\n";
+    return usage;
+  }
+  line.arguments.within = *within;
   const absl::StatusOr<v1::ImsctlConfig> config = addresses(line, around);
   if (!config.ok()) {
     err << "imsctl: " << config.status().message() << "\n";

@@ -164,6 +164,34 @@ bool has_errors(const v1::LintProfileReply& reply) {
                      [](const v1::ProfileFinding& finding) { return finding.weight() == "error"; });
 }
 
+std::string reload_text(const Daemon& daemon, const v1::ReloadReply& reply) {
+  const std::string who = absl::StrCat(std::string(title(daemon.role())), " at ", daemon.address(), ": ");
+  if (reply.changed().empty() && reply.needs_restart().empty()) return who + "nothing has changed\n";
+  std::string out;
+  if (!reply.changed().empty()) absl::StrAppend(&out, who, "changed: ", absl::StrJoin(reply.changed(), ", "), "\n");
+  if (!reply.needs_restart().empty()) {
+    absl::StrAppend(&out, who, "needs a restart: ", absl::StrJoin(reply.needs_restart(), ", "), "\n");
+  }
+  return out;
+}
+
+std::string drain_text(const std::vector<Answer<v1::DrainReply>>& answers) {
+  std::string out;
+  for (const auto& answer : answers) {
+    if (!answer.status.ok()) continue;
+    const v1::DrainReply& reply = answer.reply;
+    absl::StrAppend(&out, std::string(title(answer.daemon->role())), " at ", answer.daemon->address(), ": ");
+    if (!reply.draining()) {
+      absl::StrAppend(&out, "takes new calls and registrations\n");
+    } else if (reply.calls() == 0 && reply.transactions() == 0) {
+      absl::StrAppend(&out, "drained\n");
+    } else {
+      absl::StrAppend(&out, "draining, ", reply.calls(), " calls and ", reply.transactions(), " transactions left\n");
+    }
+  }
+  return out;
+}
+
 std::string status_text(const std::vector<Answer<v1::StatusReply>>& answers, const View& view) {
   Table table({"DAEMON", "NAME", "ADDRESS", "VERSION", "UP", "WORKERS", "COUNTS"});
   for (const auto& answer : answers) {
@@ -172,6 +200,7 @@ std::string status_text(const std::vector<Answer<v1::StatusReply>>& answers, con
     std::vector<std::string> counts;
     for (const v1::Gauge& gauge : reply.gauges()) counts.push_back(absl::StrCat(gauge.name(), " ", gauge.value()));
     const auto up = std::chrono::duration_cast<std::chrono::seconds>(view.now - wall_time(reply.started()));
+    if (reply.draining()) counts.insert(counts.begin(), "DRAINING");
     table.add({reply.program(), reply.name(), answer.daemon->address(), reply.version(), span(up),
                absl::StrCat(reply.workers()), absl::StrJoin(counts, ", ")});
   }

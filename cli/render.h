@@ -29,6 +29,10 @@ std::string explanation_text(const v1::ExplainCallReply& reply);
 std::string findings_text(const v1::LintProfileReply& reply);
 bool has_errors(const v1::LintProfileReply& reply);
 std::string calls_text(const std::vector<Answer<v1::ListCallsReply>>& answers, const View& view);
+// What a daemon took from its file, and what it did not.
+std::string reload_text(const Daemon& daemon, const v1::ReloadReply& reply);
+// One line for each daemon: what is left of calls and transactions.
+std::string drain_text(const std::vector<Answer<v1::DrainReply>>& answers);
 std::string status_text(const std::vector<Answer<v1::StatusReply>>& answers, const View& view);
 std::string subscribers_text(const std::vector<Answer<v1::ListSubscribersReply>>& answers, const View& view);
 std::string event_line(const v1::Event& event, const View& view);

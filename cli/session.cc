@@ -270,6 +270,92 @@ int Session::status() {
   return code;
 }
 
+int Session::reload() {
+  const std::vector<Role> roles = {Role::pcscf, Role::scscf, Role::labhss};
+  if (int code = known(roles); code != ok) return code;
+  const auto answers =
+      ask<v1::ReloadReply>(daemons_, roles, arguments_.timeout,
+                           [](const Daemon& daemon, grpc::ClientContext& context, v1::ReloadReply& reply) {
+                             return daemon.control().Reload(&context, {}, &reply);
+                           });
+  if (arguments_.json) return print_json(answers, true);
+  int code = warn(answers);
+  for (const auto& answer : answers) {
+    if (answer.status.ok()) {
+      out_ << reload_text(*answer.daemon, answer.reply);
+    } else {
+      code = std::max<int>(code, not_found);
+    }
+  }
+  return code;
+}
+
+int Session::drain() {
+  if (int code = known({Role::pcscf, Role::scscf}); code != ok) return code;
+  v1::DrainRequest request;
+  request.set_resume(arguments_.resume);
+  const auto until = std::chrono::steady_clock::now() + arguments_.within;
+  std::string said;
+  while (true) {
+    const auto answers =
+        ask<v1::DrainReply>(daemons_, {Role::pcscf, Role::scscf}, arguments_.timeout,
+                            [&](const Daemon& daemon, grpc::ClientContext& context, v1::DrainReply& reply) {
+                              return daemon.control().Drain(&context, request, &reply);
+                            });
+    bool left = false, failed = false;
+    for (const auto& answer : answers) {
+      failed = failed || !answer.status.ok();
+      left = left || answer.reply.calls() > 0 || answer.reply.transactions() > 0;
+    }
+    const bool over = std::chrono::steady_clock::now() >= until;
+    if (arguments_.resume || arguments_.no_wait || failed || over || !left) {
+      if (arguments_.json) return print_json(answers, arguments_.resume || arguments_.no_wait || !left);
+      const int code = warn(answers);
+      out_ << drain_text(answers);
+      return code != ok ? code : failed || (over && left) ? not_found : ok;
+    }
+    std::string text = drain_text(answers);
+    if (text != said) err_ << text << std::flush;
+    said = std::move(text);
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  }
+}
+
+int Session::change_subscriber() {
+  if (int code = known({Role::labhss}); code != ok) return code;
+  v1::ChangeSubscriberRequest request;
+  request.set_identity(arguments_.identity);
+  if (arguments_.bar || arguments_.unbar) request.set_barred(arguments_.bar);
+  if (!arguments_.display_name.empty()) request.set_display_name(arguments_.display_name);
+  for (const std::string& impu : arguments_.add_impus) request.add_add_impus(impu);
+  for (const std::string& impu : arguments_.remove_impus) request.add_remove_impus(impu);
+  for (const std::string& path : arguments_.ifc) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+      err_ << "imsctl: " << path << ": cannot be read\n";
+      return usage;
+    }
+    request.add_ifc(std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>()));
+  }
+  request.set_no_ifc(arguments_.no_ifc);
+  request.set_push(arguments_.push);
+  const auto answers = ask<v1::ChangeSubscriberReply>(
+      daemons_, {Role::labhss}, arguments_.timeout,
+      [&](const Daemon& daemon, grpc::ClientContext& context, v1::ChangeSubscriberReply& reply) {
+        return daemon.lab_hss().ChangeSubscriber(&context, request, &reply);
+      });
+  if (arguments_.json) return print_json(answers, true);
+  const int code = warn(answers);
+  for (const auto& answer : answers) {
+    if (!answer.status.ok()) continue;
+    for (const std::string& xml : answer.reply.user_data()) out_ << xml << "\n";
+    if (!answer.reply.has_pushed()) continue;
+    out_ << log::printable(answer.reply.pushed().scscf())
+         << " answered: " << log::printable(answer.reply.pushed().result()) << "\n";
+  }
+  return code;
+}
+
 int Session::subscribers() {
   if (int code = known({Role::labhss}); code != ok) return code;
   const auto answers = ask<v1::ListSubscribersReply>(

@@ -24,6 +24,11 @@ struct Arguments {
   uint32_t reason_code = 0;
   std::string text;
   uint32_t limit = 0;
+  bool resume = false, no_wait = false;                           // drain
+  Duration within{};                                              // likewise
+  bool bar = false, unbar = false, no_ifc = false, push = false;  // hss subscriber
+  std::string display_name;                                       // likewise
+  std::vector<std::string> add_impus, remove_impus, ifc;          // likewise; ifc: files
   bool json = false;
   std::chrono::milliseconds timeout{3000};
 };
@@ -45,7 +50,10 @@ class Session {
   int deregister();
   int watch();
   int status();
+  int reload();
+  int drain();
   int subscribers();
+  int change_subscriber();
   int terminate();
   int push_profile();
 

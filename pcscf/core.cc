@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_format.h"
 #include "common/runtime/log.h"
+#include "common/sip/dialog.h"
+#include "common/sip/headers.h"
 #include "common/sip/validate.h"
 #include "pcscf/procedures/register.h"
 #include "pcscf/procedures/relay.h"
@@ -25,6 +27,14 @@ std::optional<sip::Flow> protected_reply(Core& core, const sip::Flow& came_by) {
   return reply_flow(carrier->entry, came_by);
 }
 
+// Neither part of a dialog nor of a registration, which a subscription to it is: what we do not begin while we drain.
+bool begins_something(const sip::Message& request) {
+  if (sip::in_dialog(request) || request.method() == sip::Method::register_) return false;
+  if (request.method() != sip::Method::subscribe) return true;
+  auto event = sip::TokenParams::parse(request.header(HeaderId::event));
+  return !event.ok() || event->token != "reg";
+}
+
 void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
   const sip::Message& request = transaction->request();
   const sip::Flow& flow = transaction->flow();
@@ -33,6 +43,12 @@ void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransacti
     sip::Writer no = transaction->response(verdict.status);
     if (!verdict.unsupported.empty()) no.add(HeaderId::unsupported, verdict.unsupported);
     return transaction->respond(verdict.status, std::move(no).finish());
+  }
+  if (core.draining && begins_something(request)) {
+    if (std::optional<sip::Flow> back = protected_reply(core, flow)) transaction->reply_by(*back);
+    sip::Writer no = transaction->response(503);
+    no.add(HeaderId::retry_after, retry_when_drained);
+    return transaction->respond(503, std::move(no).finish());
   }
   if (core.on_core_side(flow)) {
     if (!core.trusts(flow.remote.address)) {
@@ -57,25 +73,25 @@ void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransacti
 
 bool Core::on_protected_port(const sip::Flow& flow) const {
   if (on_core_side(flow)) return false;
-  if (flow.local.port == settings.ps.value) return true;
-  return std::any_of(settings.pc.begin(), settings.pc.end(),
+  if (flow.local.port == settings().ps.value) return true;
+  return std::any_of(settings().pc.begin(), settings().pc.end(),
                      [&](ipsec::Port port) { return port.value == flow.local.port; });
 }
 
 bool Core::trusts(const asio::ip::address& address) const {
-  if (address == settings.entry.remote.address) return true;
-  return std::any_of(settings.trusted.begin(), settings.trusted.end(),
+  if (address == settings().entry.remote.address) return true;
+  return std::any_of(settings().trusted.begin(), settings().trusted.end(),
                      [&](const Prefix& prefix) { return prefix.contains(address); });
 }
 
 std::string Core::route_uri(const Handset& handset) const {
-  return absl::StrFormat("<sip:%s@%s;lr>", handset.token, settings.mw.text());
+  return absl::StrFormat("<sip:%s@%s;lr>", handset.token, settings().mw.text());
 }
 
 sip::TransactionLayer::Options transaction_options(Core& core) {
   sip::TransactionLayer::Options options;
   options.timers_for = [&core](const sip::Flow& flow) {
-    return core.on_core_side(flow) ? core.settings.core_timers : core.settings.handset_timers;
+    return core.on_core_side(flow) ? core.settings().core_timers : core.settings().handset_timers;
   };
   options.refuse_by = [&core](const sip::Flow& flow) { return protected_reply(core, flow); };
   return options;

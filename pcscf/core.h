@@ -1,11 +1,13 @@
 // What the procedures of the P-CSCF work with. main.cc builds it; tests build it over fakes.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "common/control/report.h"
+#include "common/runtime/live.h"
 #include "common/runtime/turns.h"
 #include "common/runtime/worker.h"
 #include "common/sdp/policy.h"
@@ -46,7 +48,7 @@ struct Site {
 };
 
 struct Core {
-  Settings settings;
+  Live<Settings> configured;
   ipsec::Kernel& kernel;
   const Clock& clock;
   control::Report report;
@@ -55,23 +57,30 @@ struct Core {
   Turns turns;
   std::unique_ptr<Store> store = std::make_unique<NoStore>();
   std::vector<Site> sites;
+  std::atomic<bool> draining{false};  // nothing new begins here: 503
 
   Core(Settings s, ipsec::Kernel& k, const Clock& c, control::Report r, uint32_t spi_low, uint32_t spi_high)
-      : settings(std::move(s)),
+      : configured(std::move(s)),
         kernel(k),
         clock(c),
         report(std::move(r)),
         handsets(c),
-        spis(c, spi_low, spi_high, settings.grace) {}
+        spis(c, spi_low, spi_high, settings().grace) {}
+  const Settings& settings() const { return configured.get(); }
+  // Of all that begins from now on. What is fixed at start (gm, mw.listen, ...) must be as it was.
+  void configure(Settings next) { configured.set(std::move(next)); }
 
   bool on_core_side(const sip::Flow& flow) const {
-    return flow.local.address == settings.mw.address && flow.local.port == settings.mw.port;
+    return flow.local.address == settings().mw.address && flow.local.port == settings().mw.port;
   }
   bool on_protected_port(const sip::Flow& flow) const;  // ps or one of pc
   bool trusts(const asio::ip::address& address) const;
   // Our Path or Record-Route URI for the handset, toward the core.
   std::string route_uri(const Handset& handset) const;
 };
+
+// Retry-After of what is refused because we drain; seconds.
+inline constexpr const char* retry_when_drained = "30";
 
 // How the transactions of each worker behave.
 sip::TransactionLayer::Options transaction_options(Core& core);

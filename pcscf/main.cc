@@ -153,24 +153,32 @@ int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
     if (!keep) kernel.clear();
   };
   if (absl::Status taken = take_up(core, config); !taken.ok()) return control::could_not_start(taken);
-  if (absl::Status ready = prepare_kernel(kernel, core.settings); !ready.ok()) return control::could_not_start(ready);
-  if (absl::Status listening = listen_all(stack, core.settings); !listening.ok()) {
+  if (absl::Status ready = prepare_kernel(kernel, core.settings()); !ready.ok()) return control::could_not_start(ready);
+  if (absl::Status listening = listen_all(stack, core.settings()); !listening.ok()) {
     leave_kernel();
     return control::could_not_start(listening);
   }
+  daemon.applies<v1::PcscfConfig>([&core](const v1::PcscfConfig& next) {
+    core.configure(settings_from(next));
+    log::set_level(next.log().level());
+  });
   PcscfOperator oper(core, pool, stack);
   pool.at(0).timers().every(std::chrono::minutes(1), [&core] { core.handsets.sweep(); });
   pool.start();
   resume(core);
-  auto control = control::ControlServer::start(
-      {.listen = config.control().listen(), .program = "pcscf", .name = config.name(), .workers = count}, oper, events);
+  auto control = control::ControlServer::start({.listen = config.control().listen(),
+                                                .program = "pcscf",
+                                                .name = config.name(),
+                                                .workers = count,
+                                                .reload = [&daemon] { return daemon.reload(); }},
+                                               oper, events);
   if (!control.ok()) {
     pool.stop();
     leave_kernel();
     return control::could_not_start(control.status());
   }
-  LW_LOG(info, "%s is up: Gm on %s, core on %s, %d workers", config.name(), core.settings.gm.front().text(),
-         core.settings.mw.text(), count);
+  LW_LOG(info, "%s is up: Gm on %s, core on %s, %d workers", config.name(), core.settings().gm.front().text(),
+         core.settings().mw.text(), count);
   int code = daemon.wait_for_stop();
   LW_LOG(info, "stopping");
   (*control)->stop();
@@ -189,8 +197,7 @@ int main(int argc, char** argv) {
   using namespace lapwing;
   v1::PcscfConfig config;
   control::Daemon daemon("pcscf", "The P-CSCF: handsets register through it, over IPsec.");
-  auto check = [&config](const config::Locations& where) { return pcscf::check(config, where); };
-  if (auto code = daemon.start(argc, argv, config, check)) return *code;
+  if (auto code = daemon.start(argc, argv, config, pcscf::check)) return *code;
   if (absl::Status logging = log::start("pcscf", config.log().level()); !logging.ok()) return 1;
   return pcscf::run(daemon, config);
 }

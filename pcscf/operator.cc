@@ -3,12 +3,14 @@
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
+#include "common/control/gauges.h"
 #include "common/control/on_worker.h"
 #include "common/control/timestamps.h"
 
 namespace lapwing::pcscf {
 namespace {
 
+using control::add_gauge;
 using control::set_time;
 
 constexpr Duration worker_deadline = std::chrono::seconds(2);
@@ -90,15 +92,10 @@ Task<void> list_sas(ipsec::Kernel& kernel, Worker& worker, std::function<void(st
   answer(sas.ok() ? std::move(*sas) : std::vector<ipsec::KernelSa>{});
 }
 
-void add_gauge(v1::StatusReply& reply, const char* name, size_t value) {
-  v1::Gauge* gauge = reply.add_gauges();
-  gauge->set_name(name);
-  gauge->set_value(static_cast<int64_t>(value));
-}
-
 }  // namespace
 
 void PcscfOperator::gauges(v1::StatusReply& reply) {
+  reply.set_draining(core_.draining);
   size_t registered = 0, challenged = 0, sets = 0;
   for (const std::shared_ptr<Handset>& handset : core_.handsets.all()) {
     std::lock_guard lock(handset->mutex);
@@ -106,26 +103,12 @@ void PcscfOperator::gauges(v1::StatusReply& reply) {
     challenged += handset->state == HandsetState::challenged ? 1 : 0;
     sets += handset->sets.size();
   }
-  sip::Stack::Counters sum;
-  for (uint32_t i = 0; i < pool_.size(); ++i) {
-    auto one = control::ask_worker<sip::Stack::Counters>(pool_.at(i), worker_deadline,
-                                                         [this, i](auto answer) { answer(stack_.counters(i)); });
-    if (!one.ok()) continue;
-    sum.layer.server_transactions += one->layer.server_transactions;
-    sum.layer.client_transactions += one->layer.client_transactions;
-    sum.layer.requests += one->layer.requests;
-    sum.layer.malformed += one->layer.malformed;
-    sum.transport.connections += one->transport.connections;
-  }
+  sip::Stack::Counters sum = control::all_counters(pool_, stack_);
   add_gauge(reply, "registrations", registered);
   add_gauge(reply, "challenged", challenged);
   add_gauge(reply, "sa_sets", sets);
   add_gauge(reply, "spis_in_use", core_.spis.in_use());
-  Store::Counters stored = core_.store->counters();
-  add_gauge(reply, "store_commits", stored.commits);
-  add_gauge(reply, "store_waiting", stored.waiting);
-  add_gauge(reply, "store_failures", stored.failures);
-  add_gauge(reply, "store_late", stored.late);
+  control::add_store_gauges(reply, core_.store->counters());
   add_gauge(reply, "server_transactions", sum.layer.server_transactions);
   add_gauge(reply, "client_transactions", sum.layer.client_transactions);
   add_gauge(reply, "connections", sum.transport.connections);
@@ -153,6 +136,15 @@ absl::StatusOr<v1::ListRegistrationsReply> PcscfOperator::list_registrations(
     reply.set_total(reply.total() + 1);
     if (reply.total() <= request.limit()) *reply.add_registrations() = registration_of(*handset);
   }
+  return reply;
+}
+
+absl::StatusOr<v1::DrainReply> PcscfOperator::drain(const v1::DrainRequest& request) {
+  core_.draining = !request.resume();
+  sip::Stack::Counters sum = control::all_counters(pool_, stack_);
+  v1::DrainReply reply;
+  reply.set_draining(core_.draining);
+  reply.set_transactions(static_cast<uint32_t>(sum.layer.server_transactions + sum.layer.client_transactions));
   return reply;
 }
 

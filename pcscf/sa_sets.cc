@@ -76,7 +76,7 @@ Task<void> end_set(Core& core, Site& site, std::shared_ptr<Handset> handset, uin
 // Without security associations the contact's own time counts, and the wait for an answer to the 401.
 std::optional<TimePoint> unprotected_end(const Core& core, const Handset& locked) {
   if (!locked.registered || !locked.sets.empty()) return std::nullopt;
-  return locked.expires + core.settings.expiry_margin;
+  return locked.expires + core.settings().expiry_margin;
 }
 
 void end_unprotected(Core& core, Handset& locked) {
@@ -149,7 +149,7 @@ std::optional<ipsec::Port> free_client_port(Core& core, const asio::ip::address&
       if (entry.set.us == us) used.push_back(entry.set.pc);
     }
   }
-  for (ipsec::Port candidate : core.settings.pc) {
+  for (ipsec::Port candidate : core.settings().pc) {
     if (std::find(used.begin(), used.end(), candidate) == used.end()) return candidate;
   }
   return std::nullopt;
@@ -198,8 +198,8 @@ Task<absl::StatusOr<SaEntry>> create_set(Core& core, Site& site, std::shared_ptr
   entry.set.algorithms = wanted.algorithms;
   entry.set.ck = wanted.ck;
   entry.set.ik = wanted.ik;
-  entry.set.reqid = core.settings.reqid;
-  entry.set.ps = core.settings.ps;
+  entry.set.reqid = core.settings().reqid;
+  entry.set.ps = core.settings().ps;
   auto pc = free_client_port(core, handset->address, offer.port_s);
   if (!pc) co_return absl::ResourceExhaustedError("every protected client port is in use by this handset");
   entry.set.pc = *pc;
@@ -207,13 +207,13 @@ Task<absl::StatusOr<SaEntry>> create_set(Core& core, Site& site, std::shared_ptr
   if (!spis) co_return absl::ResourceExhaustedError("every SPI of the configured range is in use");
   entry.set.spi_pc = spis->first;
   entry.set.spi_ps = spis->second;
-  entry.security_server =
-      ipsec::security_server(core.settings.algorithms, entry.set.spi_pc, entry.set.spi_ps, entry.set.pc, entry.set.ps);
+  entry.security_server = ipsec::security_server(core.settings().algorithms, entry.set.spi_pc, entry.set.spi_ps,
+                                                 entry.set.pc, entry.set.ps);
   entry.created = core.clock.wall();
-  entry.expires = core.clock.wall() + core.settings.await_auth;
-  entry.deadline = core.clock.now() + core.settings.await_auth;
+  entry.expires = core.clock.wall() + core.settings().await_auth;
+  entry.deadline = core.clock.now() + core.settings().await_auth;
 
-  absl::Status installed = co_await core.kernel.install(site.worker, entry.set, core.settings.await_auth + backstop);
+  absl::Status installed = co_await core.kernel.install(site.worker, entry.set, core.settings().await_auth + backstop);
   if (!installed.ok()) {
     core.spis.give_back(entry.set.spi_pc);
     core.spis.give_back(entry.set.spi_ps);
@@ -232,7 +232,7 @@ Task<absl::StatusOr<SaEntry>> create_set(Core& core, Site& site, std::shared_ptr
 }
 
 std::optional<ConfirmedSet> confirm_set(Core& core, Handset& handset, uint64_t id, Duration expires) {
-  Duration lifetime = expires + core.settings.expiry_margin;
+  Duration lifetime = expires + core.settings().expiry_margin;
   std::lock_guard lock(handset.mutex);
   SaEntry* entry = handset.find_set(id);
   if (!entry) return std::nullopt;
@@ -276,7 +276,7 @@ void switch_to(Core& core, Site& site, const std::shared_ptr<Handset>& handset, 
     }
     keep_handset(core, *handset);
   }
-  for (uint64_t other : older) retire_set(core, site, handset, other, core.settings.grace);
+  for (uint64_t other : older) retire_set(core, site, handset, other, core.settings().grace);
 }
 
 void retire_set(Core& core, Site& site, const std::shared_ptr<Handset>& handset, uint64_t id, Duration in) {
@@ -326,7 +326,7 @@ Task<void> drop_set(Core& core, Site& site, std::shared_ptr<Handset> handset, ui
 }
 
 Task<void> kernel_expired(Core& core, Site& site, ipsec::KernelExpiry expiry) {
-  if (!expiry.hard || expiry.reqid != core.settings.reqid) co_return;
+  if (!expiry.hard || expiry.reqid != core.settings().reqid) co_return;
   for (std::shared_ptr<Handset>& handset : core.handsets.all()) {
     uint64_t id = 0;
     {
@@ -352,7 +352,7 @@ std::optional<Carrier> carrier_of(Core& core, const sip::Flow& flow) {
       ipsec::Port from{flow.remote.port}, to{flow.local.port};
       bool by_table = (from == entry.set.uc && to == entry.set.ps) || (from == entry.set.us && to == entry.set.pc);
       bool crossed = (from == entry.set.us && to == entry.set.ps) || (from == entry.set.uc && to == entry.set.pc);
-      if (by_table || (core.settings.address_selectors && crossed)) return Carrier{handset, entry};
+      if (by_table || (core.settings().address_selectors && crossed)) return Carrier{handset, entry};
     }
   }
   return std::nullopt;

@@ -74,7 +74,7 @@ std::optional<SaEntry> read_set(const Core& core, const asio::ip::address& hands
                .algorithms = *algorithms,
                .ck = no_key(),
                .ik = no_key(),
-               .reqid = core.settings.reqid};
+               .reqid = core.settings().reqid};
   entry.state = in.old() ? SetState::old : SetState::valid;
   entry.made_over = in.made_over();
   entry.call_id = in.call_id();

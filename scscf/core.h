@@ -2,6 +2,7 @@
 // (a worker with its transactions) that a procedure runs on. main.cc builds it; tests build it over fakes.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "common/control/report.h"
+#include "common/runtime/live.h"
 #include "common/runtime/turns.h"
 #include "common/runtime/worker.h"
 #include "common/sip/next_hop.h"
@@ -90,7 +92,7 @@ struct Site {
 };
 
 struct Core {
-  Settings settings;
+  Live<Settings> configured;
   Hss& hss;
   const Clock& clock;
   control::Report report;
@@ -105,17 +107,21 @@ struct Core {
   std::function<void(Call&)> record_call;  // when one has ended; may be empty
   std::unique_ptr<Store> store = std::make_unique<NoStore>();
   Turns turns;
-  std::vector<Site> sites;  // by worker
+  std::vector<Site> sites;            // by worker
+  std::atomic<bool> draining{false};  // nothing new begins here
 
   Core(Settings s, Hss& h, const Clock& c, control::Report r)
-      : settings(std::move(s)),
+      : configured(std::move(s)),
         hss(h),
         clock(c),
         report(std::move(r)),
-        profiles(settings.services.shared_sets, settings.services.request_uri),
+        profiles(settings().services.shared_sets, settings().services.request_uri),
         registrar(c),
         silent_servers(c),
-        short_messages(settings.short_messages.limit, settings.short_messages.per_receiver) {}
+        short_messages(settings().short_messages.limit, settings().short_messages.per_receiver) {}
+  const Settings& settings() const { return configured.get(); }
+  // Of all that begins from now on. What is fixed at start (name, listen, ...) must be as it was.
+  void configure(Settings next);
   Site& site(uint32_t worker) { return sites[worker]; }
   bool trusts(const asio::ip::address& address) const;
 };
@@ -129,6 +135,9 @@ inline uint32_t seconds_of(Duration duration) {
   auto whole = std::chrono::ceil<std::chrono::seconds>(duration).count();
   return whole < 0 ? 0 : static_cast<uint32_t>(whole);
 }
+
+// Retry-After of what is refused because we drain; seconds.
+inline constexpr const char* retry_when_drained = "30";
 
 // How a procedure ends; reply() below turns it into the response.
 struct Outcome {

@@ -28,7 +28,7 @@ absl::StatusOr<sip::Message> make_request(const Core& core, const v1::ExplainCal
   std::string text = absl::StrFormat(
       "%s %s SIP/2.0\r\nVia: SIP/2.0/UDP %s;branch=z9hG4bKexplain\r\nMax-Forwards: 70\r\nFrom: <%s>;tag=explain\r\n"
       "To: <%s>\r\nCall-ID: explain\r\nCSeq: 1 %s\r\nContact: <%s>\r\nP-Asserted-Identity: <%s>\r\n",
-      method, callee, core.settings.listen.front().text(), caller, callee, method, caller, caller);
+      method, callee, core.settings().listen.front().text(), caller, callee, method, caller, caller);
   for (const std::string& header : asked.headers()) text += header + "\r\n";
   std::string body = asked.body();
   if (body.empty() && method == "INVITE") body = usual_offer;
@@ -88,7 +88,7 @@ absl::StatusOr<v1::ExplainCallReply> explain_call(Core& core, const v1::ExplainC
   if (!canonical.empty()) caller = find_served_user(core, canonical);
   if (!caller) return absl::NotFoundError(absl::StrFormat("%s is not registered here", asked.caller()));
 
-  std::string target = dialled(asked.callee(), core.settings.home_domain);
+  std::string target = dialled(asked.callee(), core.settings().home_domain);
   absl::StatusOr<sip::Message> request = make_request(core, asked, caller->identity.uri, target);
   if (!request.ok()) return request.status();
   v1::ExplainCallReply reply;
@@ -97,11 +97,11 @@ absl::StatusOr<v1::ExplainCallReply> explain_call(Core& core, const v1::ExplainC
   auto uri = sip::Uri::parse(request->request_uri());
   v1::ExplainedSide& terminating = *reply.add_sides();
   terminating.set_session_case(std::string(text_of(SessionCase::terminating_registered)));
-  if (!uri.ok() || !is_home(*uri, core.settings.home_domain)) {
+  if (!uri.ok() || !is_home(*uri, core.settings().home_domain)) {
     terminating.set_text(target + " is not of the home domain: nobody is served for it");
     return reply;
   }
-  for (const std::string& identity : possible_identities(core.settings.numbers, *uri, core.settings.home_domain)) {
+  for (const std::string& identity : possible_identities(core.settings().numbers, *uri, core.settings().home_domain)) {
     std::optional<ServedUser> callee = find_served_user(core, identity);
     if (!callee) continue;
     explain_side(terminating, *callee, SessionCase::terminating_registered, *request);

@@ -196,12 +196,16 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
     core.store = std::move(*store);
   }
   if (absl::Status restored = take_up(core); !restored.ok()) return control::could_not_start(restored);
-  for (const sip::Endpoint& at : core.settings.listen) {
+  for (const sip::Endpoint& at : core.settings().listen) {
     absl::Status listening = stack.listen(sip::Protocol::udp, at);
     if (listening.ok()) listening = stack.listen(sip::Protocol::tcp, at);
     if (!listening.ok()) return control::could_not_start(listening);
   }
   if (absl::Status started = (*diameter)->start(); !started.ok()) return control::could_not_start(started);
+  daemon.applies<v1::ScscfConfig>([&core](const v1::ScscfConfig& next) {
+    core.configure(settings_from(next));
+    log::set_level(next.log().level());
+  });
   ScscfOperator oper(core, pool, stack);
   pool.at(0).timers().every(std::chrono::minutes(1), [&core, &clock] {
     core.registrar.sweep();
@@ -211,13 +215,17 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   });
   pool.start();
   resume(core);
-  auto control = control::ControlServer::start(
-      {.listen = config.control().listen(), .program = "scscf", .name = config.name(), .workers = count}, oper, events);
+  auto control = control::ControlServer::start({.listen = config.control().listen(),
+                                                .program = "scscf",
+                                                .name = config.name(),
+                                                .workers = count,
+                                                .reload = [&daemon] { return daemon.reload(); }},
+                                               oper, events);
   if (!control.ok()) {
     pool.stop();
     return control::could_not_start(control.status());
   }
-  LW_LOG(info, "%s is up on %s, %d workers", config.name(), core.settings.listen.front().text(), count);
+  LW_LOG(info, "%s is up on %s, %d workers", config.name(), core.settings().listen.front().text(), count);
   int code = daemon.wait_for_stop();
   LW_LOG(info, "stopping");
   (*control)->stop();
@@ -235,8 +243,7 @@ int main(int argc, char** argv) {
   using namespace lapwing;
   v1::ScscfConfig config;
   control::Daemon daemon("scscf", "The S-CSCF: registrar of the home network, with the interrogating role inside.");
-  auto check = [&config](const config::Locations& where) { return scscf::check(config, where); };
-  if (auto code = daemon.start(argc, argv, config, check)) return *code;
+  if (auto code = daemon.start(argc, argv, config, scscf::check)) return *code;
   if (absl::Status logging = log::start("scscf", config.log().level()); !logging.ok()) return 1;
   return scscf::run(daemon, config);
 }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "common/control/events.h"
+#include "common/control/gauges.h"
 #include "common/control/on_worker.h"
 #include "common/control/timestamps.h"
 #include "common/sip/uri.h"
@@ -16,6 +17,7 @@
 namespace lapwing::scscf {
 namespace {
 
+using control::add_gauge;
 using control::set_time;
 
 constexpr Duration worker_deadline = std::chrono::seconds(2);
@@ -57,12 +59,6 @@ std::vector<v1::Registration> entries_of(const User& user, TimePoint now, WallTi
   return out;
 }
 
-void add_gauge(v1::StatusReply& reply, const char* name, size_t value) {
-  v1::Gauge* gauge = reply.add_gauges();
-  gauge->set_name(name);
-  gauge->set_value(static_cast<int64_t>(value));
-}
-
 Task<void> end(Core& core, Site& site, std::string impi, reginfo::ContactEvent event,
                std::function<void(std::vector<std::string>)> answer) {
   std::vector<std::string> uris = co_await deregister_by_network(core, site, std::move(impi), {}, event, true,
@@ -89,17 +85,9 @@ std::vector<std::shared_ptr<Call>> calls_of(Core& core, const std::string& typed
 }  // namespace
 
 void ScscfOperator::gauges(v1::StatusReply& reply) {
+  reply.set_draining(core_.draining);
   Registrar::Counts counts = core_.registrar.counts();
-  sip::LayerCounters sum;
-  for (uint32_t i = 0; i < pool_.size(); ++i) {
-    auto one = control::ask_worker<sip::Stack::Counters>(pool_.at(i), worker_deadline,
-                                                         [this, i](auto answer) { answer(stack_.counters(i)); });
-    if (!one.ok()) continue;
-    sum.server_transactions += one->layer.server_transactions;
-    sum.client_transactions += one->layer.client_transactions;
-    sum.requests += one->layer.requests;
-    sum.malformed += one->layer.malformed;
-  }
+  sip::Stack::Counters sum = control::all_counters(pool_, stack_);
   add_gauge(reply, "registrations", counts.registrations);
   add_gauge(reply, "contacts", counts.contacts);
   add_gauge(reply, "challenges", counts.challenges);
@@ -108,16 +96,12 @@ void ScscfOperator::gauges(v1::StatusReply& reply) {
   add_gauge(reply, "at_application_servers", core_.original_dialogs.size());
   add_gauge(reply, "unregistered_users", core_.unregistered.size());
   add_gauge(reply, "service_profiles", core_.profiles.distinct());
-  Store::Counters stored = core_.store->counters();
-  add_gauge(reply, "store_commits", stored.commits);
-  add_gauge(reply, "store_waiting", stored.waiting);
-  add_gauge(reply, "store_failures", stored.failures);
-  add_gauge(reply, "store_late", stored.late);
-  if (core_.settings.short_messages.enabled) add_gauge(reply, "short_messages", core_.short_messages.size());
-  add_gauge(reply, "server_transactions", sum.server_transactions);
-  add_gauge(reply, "client_transactions", sum.client_transactions);
-  add_gauge(reply, "requests", sum.requests);
-  add_gauge(reply, "malformed", sum.malformed);
+  control::add_store_gauges(reply, core_.store->counters());
+  if (core_.settings().short_messages.enabled) add_gauge(reply, "short_messages", core_.short_messages.size());
+  add_gauge(reply, "server_transactions", sum.layer.server_transactions);
+  add_gauge(reply, "client_transactions", sum.layer.client_transactions);
+  add_gauge(reply, "requests", sum.layer.requests);
+  add_gauge(reply, "malformed", sum.layer.malformed);
 }
 
 absl::StatusOr<v1::ListRegistrationsReply> ScscfOperator::list_registrations(
@@ -210,10 +194,20 @@ absl::StatusOr<v1::LintProfileReply> ScscfOperator::lint_profile(const v1::LintP
   });
   if (profiles.empty()) return absl::NotFoundError(absl::StrFormat("%s is not registered", request.identity()));
   v1::LintProfileReply reply;
-  LintContext context{.home_domain = core_.settings.home_domain,
-                      .request_uri = core_.settings.services.request_uri,
-                      .hosts = &core_.settings.hosts};
+  LintContext context{.home_domain = core_.settings().home_domain,
+                      .request_uri = core_.settings().services.request_uri,
+                      .hosts = &core_.settings().hosts};
   for (const auto& profile : profiles) add_findings(reply, scscf::lint_profile(*profile, context));
+  return reply;
+}
+
+absl::StatusOr<v1::DrainReply> ScscfOperator::drain(const v1::DrainRequest& request) {
+  core_.draining = !request.resume();
+  sip::Stack::Counters sum = control::all_counters(pool_, stack_);
+  v1::DrainReply reply;
+  reply.set_draining(core_.draining);
+  reply.set_calls(static_cast<uint32_t>(core_.calls.size()));
+  reply.set_transactions(static_cast<uint32_t>(sum.layer.server_transactions + sum.layer.client_transactions));
   return reply;
 }
 

@@ -14,6 +14,12 @@ std::string report_key(const std::string& impi, uint8_t reference) {
 
 }  // namespace
 
+void ShortMessages::limit_to(size_t limit, size_t per_receiver) {
+  std::lock_guard lock(mutex_);
+  limit_ = limit;
+  per_receiver_ = per_receiver;
+}
+
 bool ShortMessages::put(const std::string& receiver, ShortMessage message) {
   std::lock_guard lock(mutex_);
   if (count_ >= limit_) return false;

@@ -36,6 +36,9 @@ class ShortMessages {
   explicit ShortMessages(size_t limit = 100'000, size_t per_receiver = 100)
       : limit_(limit), per_receiver_(per_receiver) {}
 
+  // Those that wait already stay.
+  void limit_to(size_t limit, size_t per_receiver);
+
   // Hear of every message that comes to wait, and of every one that waits no longer: to keep them over a restart.
   // Called under the lock.
   std::function<void(const std::string& receiver, const ShortMessage& message)> on_put;
@@ -84,8 +87,8 @@ class ShortMessages {
     uint32_t failures = 0;
     uint64_t retry = 0;
   };
-  const size_t limit_, per_receiver_;
   std::mutex mutex_;
+  size_t limit_, per_receiver_;
   size_t count_ = 0;
   absl::flat_hash_map<std::string, Mailbox> mailboxes_;
   absl::flat_hash_map<std::string, OneShot<sms::RpMessage>::Sink> reports_;

@@ -52,6 +52,7 @@ struct ServiceProfile {
 
 struct UserProfile {
   std::string impi = {};
+  uint32_t read_under = 0;                            // the configuration of Profiles that made it
   std::vector<ServiceProfile> service_profiles = {};  // one at least
 };
 

@@ -128,6 +128,20 @@ class ControlService final : public v1::Control::Service {
     return answer(operator_.lint_profile(*request), *reply);
   }
 
+  grpc::Status Reload(grpc::ServerContext*, const v1::ReloadRequest*, v1::ReloadReply* reply) override {
+    if (!options_.reload) return to_grpc(not_here("Reload"));
+    const Reloaded reloaded = options_.reload();
+    if (!reloaded.ok()) return to_grpc(reloaded.status());
+    for (const config::Change& change : *reloaded) {
+      (change.needs_restart ? *reply->add_needs_restart() : *reply->add_changed()) = change.path;
+    }
+    return grpc::Status::OK;
+  }
+
+  grpc::Status Drain(grpc::ServerContext*, const v1::DrainRequest* request, v1::DrainReply* reply) override {
+    return answer(operator_.drain(*request), *reply);
+  }
+
   grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
                      grpc::ServerWriter<v1::Event>* writer) override {
     if (auto wrong = identity_error(request->identity(), false); !wrong.ok()) return wrong;
@@ -192,6 +206,11 @@ class LabHssService final : public v1::LabHss::Service {
     if (auto wrong = identity_error(request->identity(), true); !wrong.ok()) return wrong;
     return answer(operator_.push_profile(*request), *reply);
   }
+  grpc::Status ChangeSubscriber(grpc::ServerContext*, const v1::ChangeSubscriberRequest* request,
+                                v1::ChangeSubscriberReply* reply) override {
+    if (auto wrong = identity_error(request->identity(), true); !wrong.ok()) return wrong;
+    return answer(operator_.change_subscriber(*request), *reply);
+  }
 
  private:
   Operator& operator_;
@@ -227,6 +246,9 @@ absl::StatusOr<v1::ExplainCallReply> Operator::explain_call(const v1::ExplainCal
 absl::StatusOr<v1::LintProfileReply> Operator::lint_profile(const v1::LintProfileRequest&) {
   return not_here("LintProfile");
 }
+absl::StatusOr<v1::DrainReply> Operator::drain(const v1::DrainRequest&) {
+  return not_here("Drain");
+}
 absl::StatusOr<v1::ListSubscribersReply> Operator::list_subscribers(const v1::ListSubscribersRequest&) {
   return not_here("ListSubscribers");
 }
@@ -235,6 +257,9 @@ absl::StatusOr<v1::PushReply> Operator::terminate(const v1::TerminateRequest&) {
 }
 absl::StatusOr<v1::PushReply> Operator::push_profile(const v1::PushProfileRequest&) {
   return not_here("PushProfile");
+}
+absl::StatusOr<v1::ChangeSubscriberReply> Operator::change_subscriber(const v1::ChangeSubscriberRequest&) {
+  return not_here("ChangeSubscriber");
 }
 
 struct ControlServer::Parts {

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/control/daemon.h"
 #include "common/control/events.h"
 #include "lapwing/v1/control.pb.h"
 
@@ -25,7 +26,7 @@ namespace lapwing::control {
 class Operator {
  public:
   virtual ~Operator() = default;
-  // StatusReply's gauges, in the order in which people read them.
+  // StatusReply's gauges, in the order in which people read them; and whether it is draining.
   virtual void gauges(v1::StatusReply& reply);
   // The request's limit is never 0 here.
   virtual absl::StatusOr<v1::ListRegistrationsReply> list_registrations(const v1::ListRegistrationsRequest& request);
@@ -40,10 +41,12 @@ class Operator {
   virtual absl::StatusOr<v1::HangupReply> hangup(const v1::HangupRequest& request);
   virtual absl::StatusOr<v1::ExplainCallReply> explain_call(const v1::ExplainCallRequest& request);
   virtual absl::StatusOr<v1::LintProfileReply> lint_profile(const v1::LintProfileRequest& request);
+  virtual absl::StatusOr<v1::DrainReply> drain(const v1::DrainRequest& request);
   // The LabHss service; reason is 0 to 3 here.
   virtual absl::StatusOr<v1::ListSubscribersReply> list_subscribers(const v1::ListSubscribersRequest& request);
   virtual absl::StatusOr<v1::PushReply> terminate(const v1::TerminateRequest& request);
   virtual absl::StatusOr<v1::PushReply> push_profile(const v1::PushProfileRequest& request);
+  virtual absl::StatusOr<v1::ChangeSubscriberReply> change_subscriber(const v1::ChangeSubscriberRequest& request);
 };
 
 struct ControlOptions {
@@ -51,7 +54,8 @@ struct ControlOptions {
   std::string program;  // "pcscf"
   std::string name;     // the configured one
   uint32_t workers = 0;
-  bool lab_hss = false;  // serve LabHss too
+  bool lab_hss = false;                        // serve LabHss too
+  std::function<Reloaded()> reload = nullptr;  // of the daemon; null: it cannot
   size_t watch_queue = 1024;
 };
 

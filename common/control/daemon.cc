@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "absl/strings/str_split.h"
 #include "common/runtime/log.h"
 
 namespace lapwing::control {
@@ -59,9 +60,8 @@ Daemon::~Daemon() {
   close(wake_);
 }
 
-std::optional<int> Daemon::start(int argc, const char* const* argv, google::protobuf::Message& config,
-                                 const std::function<absl::Status(const config::Locations&)>& check,
-                                 size_t file_limit) {
+std::optional<int> Daemon::start_with(int argc, const char* const* argv, google::protobuf::Message& config,
+                                      size_t file_limit) {
   CLI::App app(about_, program_);
   std::string path;
   bool check_only = false;
@@ -71,7 +71,8 @@ std::optional<int> Daemon::start(int argc, const char* const* argv, google::prot
   app.add_flag("--check", check_only, "Check the configuration file and exit: 0 when it is right, else 2");
   app.set_version_flag("--version", std::string(program_ + " " LAPWING_VERSION));
   app.footer(
-      "SIGTERM and SIGINT stop the daemon. Exit codes: 0 stopped, 1 could not start, 2 command line or\nconfiguration, "
+      "SIGTERM and SIGINT stop the daemon, SIGHUP reads the file again. Exit codes: 0 stopped, 1 could not start, 2 "
+      "command line or\nconfiguration, "
       "3 a part of it died.");
   try {
     app.parse(argc, argv);
@@ -80,29 +81,60 @@ std::optional<int> Daemon::start(int argc, const char* const* argv, google::prot
   }
   config::Locations where;
   absl::Status read = config::load_yaml(path, config, &where, file_limit);
-  if (read.ok() && check) read = check(where);
+  if (read.ok() && check_) read = check_(config, where);
   if (!read.ok()) {
     std::cerr << read.message() << std::endl;
     return 2;
   }
   config_path_ = path;
+  file_limit_ = file_limit;
+  running_.reset(config.New());
+  running_->CopyFrom(config);
   if (!check_only) return std::nullopt;
   std::cout << path << ": ok" << std::endl;
   return 0;
 }
 
-int Daemon::wait_for_stop(const std::function<void()>& on_hangup) {
+Reloaded Daemon::reload() {
+  std::lock_guard lock(reloading_);
+  Reloaded reloaded = reload_ ? reload_() : reload_generic();
+  if (!reloaded.ok()) {
+    for (absl::string_view line : absl::StrSplit(reloaded.status().message(), '\n')) LW_LOG(warn, "%s", line);
+    LW_LOG(warn, "the configuration stays as it was");
+    return reloaded;
+  }
+  if (reloaded->empty()) LW_LOG(info, "%s read again: nothing has changed", config_path_);
+  for (const config::Change& change : *reloaded) {
+    if (change.needs_restart) {
+      LW_LOG(warn, "%s: %s has changed, which needs a restart: it stays as it was", config_path_, change.path);
+    } else {
+      LW_LOG(info, "%s: %s has changed", config_path_, change.path);
+    }
+  }
+  return reloaded;
+}
+
+Reloaded Daemon::reload_generic() {
+  if (!apply_) return absl::UnavailableError("the daemon is not ready yet");
+  std::unique_ptr<google::protobuf::Message> fresh(running_->New());
+  config::Locations where;
+  absl::Status read = config::load_yaml(config_path_, *fresh, &where, file_limit_);
+  if (read.ok() && check_) read = check_(*fresh, where);
+  if (!read.ok()) return read;
+  std::vector<config::Change> changes = config::take_changes(*running_, *fresh);
+  apply_(*fresh);
+  running_ = std::move(fresh);
+  return changes;
+}
+
+int Daemon::wait_for_stop() {
   pollfd watched[] = {{.fd = signals_, .events = POLLIN, .revents = 0}, {.fd = wake_, .events = POLLIN, .revents = 0}};
   while (exit_code_ < 0) {
     if (poll(watched, 2, -1) < 0 && errno != EINTR) std::abort();
     signalfd_siginfo info{};
     while (read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
       if (info.ssi_signo == SIGHUP) {
-        if (on_hangup) {
-          on_hangup();
-        } else {
-          LW_LOG(info, "SIGHUP: the configuration is read at start only; restart to change it");
-        }
+        (void)reload();
         continue;
       }
       LW_LOG(info, "%s: stopping", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");

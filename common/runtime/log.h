@@ -21,7 +21,8 @@ inline constexpr spdlog::level::level_enum debug_level = spdlog::level::debug, i
 
 // program: shown in every line. level: debug, info, warn, error.
 absl::Status start(std::string_view program, std::string_view level);
-void stop();  // writes what is queued
+void set_level(std::string_view level);  // one of those of start()
+void stop();                             // writes what is queued
 
 // The text with control characters and non-ASCII bytes as \xHH, cut at limit bytes.
 std::string printable(std::string_view text, size_t limit = 256);

@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "lab/labhss/cx_service_parts.h"
+#include "lab/labhss/user_profile_xml.h"
 
 namespace lapwing::labhss {
 
@@ -17,6 +18,16 @@ std::string_view state_text(RegistrationState state) {
       return "registered";
   }
   return "";
+}
+
+void Assignment::enter(size_t set, RegistrationState next) {
+  if (sets.size() <= set) sets.resize(set + 1, RegistrationState::not_registered);
+  sets[set] = next;
+  if (next != RegistrationState::registered && set < restoration.size()) restoration[set] = {};
+}
+
+RegistrationState Assignment::state() const {
+  return sets.empty() ? RegistrationState::not_registered : *std::ranges::max_element(sets);
 }
 
 CxService::CxService(Settings settings, SqnStore& sqns, std::function<aka::Block()> make_rand)
@@ -71,6 +82,23 @@ absl::Status CxService::replace(Subscribers subscribers) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::vector<std::string>> CxService::change(std::string_view identity,
+                                                           const Subscribers::Change& change) {
+  std::lock_guard lock(mutex_);
+  if (absl::Status done = subscribers_.change(identity, change); !done.ok()) return done;
+  const Subscriber* subscriber = subscribers_.find(identity);
+  // It may have been found by an identity that it has no more.
+  if (subscriber == nullptr) return std::vector<std::string>();
+  std::vector<std::string> profiles;
+  for (size_t set = 0; set < subscriber->sets(); ++set) profiles.push_back(user_profile_xml(*subscriber, set));
+  return profiles;
+}
+
+void CxService::count(std::atomic<uint64_t>& command, const cx::Result& result) {
+  ++command;
+  if (!accepted(result)) ++counters_.refused;
+}
+
 std::vector<CxService::Listed> CxService::list() const {
   std::lock_guard lock(mutex_);
   std::vector<Listed> out;
@@ -96,7 +124,7 @@ size_t CxService::subscribers() const {
 size_t CxService::registered() const {
   std::lock_guard lock(mutex_);
   return static_cast<size_t>(std::ranges::count_if(
-      assignments_, [](const auto& entry) { return entry.second.state == RegistrationState::registered; }));
+      assignments_, [](const auto& entry) { return entry.second.state() == RegistrationState::registered; }));
 }
 
 }  // namespace lapwing::labhss

@@ -12,6 +12,7 @@
 // may be made from any thread.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -33,11 +34,17 @@ std::string_view state_text(RegistrationState state);  // "not registered", ...
 
 // A subscriber's state.
 struct Assignment {
-  RegistrationState state = RegistrationState::not_registered;
+  std::vector<RegistrationState> sets;  // by implicit registration set; what is missing is not registered
   bool authentication_pending = false;
-  bool reassignment_pending = false;      // the next S-CSCF may take the user over
-  std::string server_name;                // of the S-CSCF; set also while authentication is pending
-  std::string origin_host, origin_realm;  // of the Diameter node that set the name
+  bool reassignment_pending = false;                  // the next S-CSCF may take the user over
+  std::string server_name;                            // of the S-CSCF; set also while authentication is pending
+  std::string origin_host, origin_realm;              // of the Diameter node that set the name
+  std::vector<cx::ScscfRestorationInfo> restoration;  // what the S-CSCF left for the one after it, by set
+
+  RegistrationState of(size_t set) const { return set < sets.size() ? sets[set] : RegistrationState::not_registered; }
+  void enter(size_t set, RegistrationState next);
+  // The highest of all sets.
+  RegistrationState state() const;
 };
 
 class CxService final : public CxHandler {
@@ -67,7 +74,11 @@ class CxService final : public CxHandler {
                                                                  std::string text) const;
   // The answer to an RTR of termination(): ends the registration here too, when the S-CSCF says that it is over.
   void terminated(const cx::RegistrationTerminationRequest& request, const cx::Result& result);
-  absl::StatusOr<cx::PushProfileRequest> profile_push(std::string_view identity) const;
+  // One for each implicit registration set that an S-CSCF has; of an IMPU, for its set.
+  absl::StatusOr<std::vector<cx::PushProfileRequest>> profile_pushes(std::string_view identity) const;
+
+  // As Subscribers::change(); the profiles as they are then, by set.
+  absl::StatusOr<std::vector<std::string>> change(std::string_view identity, const Subscribers::Change& change);
 
   // The subscribers of a file read anew. States of those that stay are kept. Errors: of the SQN store; nothing changed.
   absl::Status replace(Subscribers subscribers);
@@ -81,6 +92,11 @@ class CxService final : public CxHandler {
   std::vector<Listed> list() const;
   size_t registered() const;
   size_t subscribers() const;
+  // Since the start; refused: requests whose answer was no success.
+  struct Counters {
+    std::atomic<uint64_t> uar{0}, mar{0}, sar{0}, lir{0}, refused{0};
+  };
+  const Counters& counters() const { return counters_; }
 
  private:
   // Whom a request is about, or the result that ends it.
@@ -104,6 +120,7 @@ class CxService final : public CxHandler {
   std::string resynchronise(const cx::MultimediaAuthRequest& request, const Subscriber& subscriber, cx::Result& result);
   std::string make_vectors(uint32_t count, const Subscriber& subscriber, cx::MultimediaAuthAnswer& answer);
   std::string decide(const cx::ServerAssignmentRequest& request, cx::ServerAssignmentAnswer& answer);
+  std::vector<size_t> sets_of(const cx::ServerAssignmentRequest& request, const Subscriber& subscriber) const;
   std::string end_registration(const cx::ServerAssignmentRequest& request, const Subscriber& subscriber,
                                cx::ServerAssignmentAnswer& answer);
   std::string decide(const cx::LocationInfoRequest& request, cx::LocationInfoAnswer& answer);
@@ -114,6 +131,9 @@ class CxService final : public CxHandler {
   Assignment& state_of(const Subscriber& subscriber) { return assignments_[subscriber.impi]; }
   const Assignment& state_of(const Subscriber& subscriber) const;
 
+  void count(std::atomic<uint64_t>& command, const cx::Result& result);
+
+  Counters counters_;
   const Settings settings_;
   const std::function<aka::Block()> make_rand_;
   SendTermination send_termination_;

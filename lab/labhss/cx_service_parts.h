@@ -17,6 +17,15 @@ Answer CxService::begin(const cx::Routing& routing) const {
   return answer;
 }
 
+// What we support of what the other end says that it does (TS 29.229 section 7.1.1): IMS restoration.
+inline std::vector<cx::SupportedFeatures> common_features(const std::vector<cx::SupportedFeatures>& offered) {
+  constexpr uint32_t ims_restoration = 1U << 2;
+  for (const cx::SupportedFeatures& one : offered) {
+    if (one.list_id == 1) return {{.list_id = 1, .features = ims_restoration}};
+  }
+  return {};
+}
+
 inline bool accepted(const cx::Result& result) {
   return result.code >= 2001 && result.code < 3000;
 }

@@ -10,6 +10,7 @@ cx::LocationInfoAnswer CxService::locate(const cx::LocationInfoRequest& request)
     std::lock_guard lock(mutex_);
     why = decide(request, answer);
   }
+  count(counters_.lir, answer.result);
   log_answer("LIR", request.impu, answer.result, why);
   return answer;
 }
@@ -36,8 +37,9 @@ std::string CxService::decide(const cx::LocationInfoRequest& request, cx::Locati
 
   // Step 3: the state.
   const Assignment& state = std::as_const(*this).state_of(*subscriber);
-  const bool served = state.state != RegistrationState::not_registered;
-  if (!served && !request.originating && !subscriber->profile.unregistered_services) {
+  const size_t set = subscribers_.set_of(request.impu);
+  const bool served = state.of(set) != RegistrationState::not_registered;
+  if (!served && !request.originating && !subscriber->profile_of(set).unregistered_services) {
     answer.result = cx::experimental::identity_not_registered;
     return "not registered, and no service applies to it then";
   }

@@ -69,14 +69,16 @@ int run(control::Daemon& daemon, const v1::LabHssConfig& config, Subscribers sub
                  control::ControlServer::start({.listen = config.control().listen(),
                                                 .program = "labhss",
                                                 .name = config.origin_host(),
-                                                .lab_hss = true},
+                                                .lab_hss = true,
+                                                .reload = [&daemon] { return daemon.reload(); }},
                                                lab_operator, events);
              !control.ok()) {
     failed(control.status());
   } else {
     LW_LOG(info, "%s serves %d subscribers of %s on %s", config.origin_host(), service.subscribers(), config.plmn(),
            config.listen());
-    code = daemon.wait_for_stop([&lab_operator] { lab_operator.reload().IgnoreError(); });
+    daemon.reloads_by([&lab_operator] { return lab_operator.reload(); });
+    code = daemon.wait_for_stop();
     (*control)->stop();
   }
   // Ends the connections, and with them whatever waits for an answer; the service then asks for no more pushes.
@@ -92,7 +94,7 @@ int main(int argc, char** argv) {
   v1::LabHssConfig config;
   labhss::Subscribers subscribers;
   control::Daemon daemon("labhss", "A small HSS for labs and tests: Cx over Diameter, subscribers in one YAML file");
-  const auto check = [&](const config::Locations& where) {
+  const auto check = [&](const v1::LabHssConfig&, const config::Locations& where) {
     absl::StatusOr<labhss::Subscribers> built = labhss::Subscribers::build(config, &where);
     labhss::wipe_keys(config);
     if (!built.ok()) return built.status();

@@ -18,12 +18,14 @@ cx::MultimediaAuthAnswer CxService::authenticate(const cx::MultimediaAuthRequest
   auto answer = begin<cx::MultimediaAuthAnswer>(request.routing);
   answer.impi = request.impi;
   answer.impu = request.impu;
+  answer.features = common_features(request.features);
   std::optional<cx::RegistrationTerminationRequest> termination;
   std::string why;
   {
     std::lock_guard lock(mutex_);
     why = decide(request, answer, termination);
   }
+  count(counters_.mar, answer.result);
   log_answer("MAR", request.impi, answer.result, why);
   if (termination && send_termination_) send_termination_(*std::move(termination));
   return answer;
@@ -63,7 +65,7 @@ std::string CxService::decide(const cx::MultimediaAuthRequest& request, cx::Mult
   // Step 5: this S-CSCF authenticates from now on. One that still serves the user is told to forget it.
   Assignment& state = state_of(subscriber);
   if (state.server_name != request.server_name) {
-    if (state.state != RegistrationState::not_registered && !state.origin_host.empty()) {
+    if (state.state() != RegistrationState::not_registered && !state.origin_host.empty()) {
       termination = termination_of(subscriber, state, cx::DeregistrationReason::new_server_assigned);
     }
     state.server_name = request.server_name;

@@ -1,10 +1,12 @@
 // What the operator sees and does at the lab HSS: subscribers, RTR, PPR, and the file read anew.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <string>
 
 #include "common/control/control_server.h"
+#include "common/control/daemon.h"
 #include "lab/labhss/cx_service.h"
 #include "lab/labhss/pushes.h"
 
@@ -21,15 +23,20 @@ class LabHssOperator final : public control::Operator {
   absl::StatusOr<v1::PushReply> terminate(const v1::TerminateRequest& request) override;
   absl::StatusOr<v1::PushReply> push_profile(const v1::PushProfileRequest& request) override;
 
+  absl::StatusOr<v1::ChangeSubscriberReply> change_subscriber(const v1::ChangeSubscriberRequest& request) override;
+
   // Takes the subscribers from the file as it is now; with an error all stays as it was. The rest of the file is read
   // at start only.
-  absl::Status reload();
+  control::Reloaded reload();
 
  private:
+  absl::StatusOr<v1::PushReply> push(const std::string& identity);
+
   const std::string config_path_;
   CxService& service_;
   Pushes& pushes_;
   std::mutex reloading_;
+  std::atomic<uint64_t> rtrs_{0}, pprs_{0};
 };
 
 }  // namespace lapwing::labhss

@@ -26,7 +26,7 @@ absl::StatusOr<const Subscriber*> CxService::served(std::string_view identity) c
     return absl::NotFoundError("no subscriber has the identity " + log::printable(identity));
   }
   const Assignment& state = state_of(*subscriber);
-  if (state.state == RegistrationState::not_registered || state.origin_host.empty()) {
+  if (state.state() == RegistrationState::not_registered || state.origin_host.empty()) {
     return absl::FailedPreconditionError("subscriber " + subscriber->imsi + " is not registered: no S-CSCF to tell");
   }
   return subscriber;
@@ -39,6 +39,14 @@ absl::StatusOr<cx::RegistrationTerminationRequest> CxService::termination(std::s
   const absl::StatusOr<const Subscriber*> subscriber = served(identity);
   if (!subscriber.ok()) return subscriber.status();
   cx::RegistrationTerminationRequest request = termination_of(**subscriber, state_of(**subscriber), reason);
+  // By a public identity of one who has several sets the operator means that set.
+  if ((*subscriber)->sets() > 1 && subscribers_.by_impu(identity) != nullptr) {
+    const size_t set = subscribers_.set_of(identity);
+    request.impus.clear();
+    for (const PublicIdentity& one : (*subscriber)->identities) {
+      if (one.set == set) request.impus.push_back(one.uri);
+    }
+  }
   request.reason_info = std::move(text);
   return request;
 }
@@ -52,13 +60,18 @@ void CxService::terminated(const cx::RegistrationTerminationRequest& request, co
     const auto found = assignments_.find(request.impi);
     // The user may have come to another S-CSCF in the meantime.
     if (over && found != assignments_.end() && found->second.origin_host == request.routing.destination_host) {
-      assignments_.erase(found);
+      Assignment& assignment = found->second;
+      for (const std::string& impu : request.impus) {
+        assignment.enter(subscribers_.set_of(impu), RegistrationState::not_registered);
+      }
+      const bool all = request.impus.empty() || assignment.state() == RegistrationState::not_registered;
+      if (all) assignments_.erase(found);
     }
   }
   log_answer("RTR", request.impi, result, over ? "not registered" : "the registration stays");
 }
 
-absl::StatusOr<cx::PushProfileRequest> CxService::profile_push(std::string_view identity) const {
+absl::StatusOr<std::vector<cx::PushProfileRequest>> CxService::profile_pushes(std::string_view identity) const {
   std::lock_guard lock(mutex_);
   const absl::StatusOr<const Subscriber*> subscriber = served(identity);
   if (!subscriber.ok()) return subscriber.status();
@@ -69,8 +82,14 @@ absl::StatusOr<cx::PushProfileRequest> CxService::profile_push(std::string_view 
                      .destination_host = state.origin_host,
                      .destination_realm = state.origin_realm};
   request.impi = (*subscriber)->impi;
-  request.user_data = user_profile_xml(**subscriber);
-  return request;
+  std::vector<cx::PushProfileRequest> requests;
+  const bool one_set = subscribers_.by_impu(identity) != nullptr;
+  for (size_t set = 0; set < (*subscriber)->sets(); ++set) {
+    if (one_set ? set != subscribers_.set_of(identity) : state.of(set) == RegistrationState::not_registered) continue;
+    request.user_data = user_profile_xml(**subscriber, set);
+    requests.push_back(request);
+  }
+  return requests;
 }
 
 }  // namespace lapwing::labhss

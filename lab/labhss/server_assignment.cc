@@ -1,4 +1,7 @@
 // SAR: an S-CSCF takes a user, keeps it, or lets it go. TS 29.228 section 6.1.2.
+#include <algorithm>
+#include <set>
+
 #include "lab/labhss/cx_service_parts.h"
 #include "lab/labhss/user_profile_xml.h"
 
@@ -15,6 +18,10 @@ bool may_list(Type type) {
          type == Type::deregistration_too_much_data;
 }
 
+bool has_restoration(const Assignment& state, size_t set) {
+  return set < state.restoration.size() && !state.restoration[set].contacts.empty();
+}
+
 bool takes_the_user(Type type) {
   return type == Type::registration || type == Type::re_registration || type == Type::unregistered_user;
 }
@@ -24,15 +31,27 @@ bool takes_the_user(Type type) {
 cx::ServerAssignmentAnswer CxService::assign(const cx::ServerAssignmentRequest& request) {
   auto answer = begin<cx::ServerAssignmentAnswer>(request.routing);
   answer.impi = request.impi;
+  answer.features = common_features(request.features);
   std::string why;
   {
     std::lock_guard lock(mutex_);
     why = decide(request, answer);
   }
   const std::string command = absl::StrFormat("SAR (type %d)", static_cast<uint32_t>(request.type));
+  count(counters_.sar, answer.result);
   log_answer(command, request.impi.empty() && !request.impus.empty() ? request.impus[0] : request.impi, answer.result,
              why);
   return answer;
+}
+
+// Those of the identities that it lists; without a list all.
+std::vector<size_t> CxService::sets_of(const cx::ServerAssignmentRequest& request, const Subscriber& subscriber) const {
+  std::set<size_t> sets;
+  for (const std::string& impu : request.impus) sets.insert(subscribers_.set_of(impu));
+  if (sets.empty()) {
+    for (size_t set = 0; set < subscriber.sets(); ++set) sets.insert(set);
+  }
+  return {sets.begin(), sets.end()};
 }
 
 // Steps 1 and 2: the identities, and how many of them.
@@ -89,23 +108,38 @@ std::string CxService::decide(const cx::ServerAssignmentRequest& request, cx::Se
   }
 
   // Step 4: what the type says.
+  const size_t set = subscribers_.set_of(request.impus[0]);
   if (request.type == Type::unregistered_user) {
-    if (ours && state.state == RegistrationState::registered) {
-      answer.result = cx::experimental::in_assignment_type;
-      return "the user is registered";
+    if (state.of(set) == RegistrationState::registered) {
+      if (!has_restoration(state, set)) {
+        if (ours) {
+          answer.result = cx::experimental::in_assignment_type;
+          return "the user is registered";
+        }
+        // Another takes over a user of whom nothing is left: it is registered nowhere any more.
+        state.enter(set, RegistrationState::unregistered);
+      } else {
+        // Section 6.1.2.1: the S-CSCF has forgotten a registered user, or has it from one that is down (TS 23.380).
+        answer.restoration = {state.restoration[set]};
+      }
+    } else {
+      state.enter(set, RegistrationState::unregistered);
     }
-    state.state = RegistrationState::unregistered;
   } else {
     // A re-registration of a user whom we hold for not registered, as after a restart of ours, registers it.
-    state.state = RegistrationState::registered;
+    state.enter(set, RegistrationState::registered);
     state.authentication_pending = false;
+    if (request.restoration) {
+      if (state.restoration.size() <= set) state.restoration.resize(set + 1);
+      state.restoration[set] = *request.restoration;
+    }
   }
   state.reassignment_pending = false;
   state.server_name = request.server_name;
   state.origin_host = request.routing.origin_host;
   state.origin_realm = request.routing.origin_realm;
-  if (!request.user_data_available) answer.user_data = user_profile_xml(subscriber);
-  return absl::StrFormat("%s at %s", state_text(state.state), log::printable(request.server_name));
+  if (!request.user_data_available) answer.user_data = user_profile_xml(subscriber, set);
+  return absl::StrFormat("%s at %s", state_text(state.of(set)), log::printable(request.server_name));
 }
 
 // The types that take no user: 0 and 4 to 11.
@@ -118,7 +152,9 @@ std::string CxService::end_registration(const cx::ServerAssignmentRequest& reque
       answer.result = cx::base::unable_to_comply;
       return "asked for by an S-CSCF that does not serve the user";
     }
-    if (!request.user_data_available) answer.user_data = user_profile_xml(subscriber);
+    const size_t set = subscribers_.set_of(request.impus[0]);
+    if (!request.user_data_available) answer.user_data = user_profile_xml(subscriber, set);
+    if (has_restoration(state, set)) answer.restoration = {state.restoration[set]};
     return "the profile, without a change";
   }
   if (state.server_name.empty()) return "it had no S-CSCF already";
@@ -126,10 +162,16 @@ std::string CxService::end_registration(const cx::ServerAssignmentRequest& reque
     answer.result = cx::base::unable_to_comply;
     return "the user is served by " + log::printable(state.server_name);
   }
+  const std::vector<size_t> sets = sets_of(request, subscriber);
+  // Of the sets that it names; the S-CSCF is forgotten when none is left.
+  const auto leave = [&] {
+    for (size_t set : sets) state.enter(set, RegistrationState::not_registered);
+    if (state.state() == RegistrationState::not_registered) state = {};
+  };
   switch (request.type) {
     case Type::authentication_failure:
     case Type::authentication_timeout:
-      if (state.state == RegistrationState::not_registered) {
+      if (state.state() == RegistrationState::not_registered) {
         state = {};
         return "not authenticated, the S-CSCF is forgotten";
       }
@@ -138,15 +180,15 @@ std::string CxService::end_registration(const cx::ServerAssignmentRequest& reque
     case Type::timeout_deregistration_store_server_name:
     case Type::user_deregistration_store_server_name:
       // Keeping the S-CSCF is of use only to a user who has services without being registered.
-      if (subscriber.profile.unregistered_services) {
-        state.state = RegistrationState::unregistered;
+      if (std::ranges::any_of(sets, [&](size_t set) { return subscriber.profile_of(set).unregistered_services; })) {
+        for (size_t set : sets) state.enter(set, RegistrationState::unregistered);
         return "unregistered, the S-CSCF is kept";
       }
       answer.result = cx::experimental::server_name_not_stored;
-      state = {};
+      leave();
       return "not registered, the S-CSCF is forgotten";
     default:
-      state = {};
+      leave();
       return "not registered";
   }
 }

@@ -46,6 +46,55 @@ std::string number_of(std::string_view impu) {
   return std::string(uri->user);
 }
 
+// What is wrong with a public identity; empty: nothing.
+std::string wrong_with(const std::string& impu, const std::string& domain) {
+  const absl::StatusOr<sip::Uri> uri = sip::Uri::parse(impu);
+  if (!uri.ok()) return absl::StrFormat("is not a URI: %s", uri.status().message());
+  if (uri->scheme == sip::Scheme::tel) {
+    if (uri->user.starts_with('+') && all_digits(uri->user.substr(1)) && uri->params.empty()) return "";
+    return "a tel URI must be an international number of digits alone, as tel:+15550100001";
+  }
+  if (!uri->is_sip()) return "must be a SIP or a tel URI";
+  // sip:0398765432100 has a host and no user: handsets then dial phone-context=NUMBER@NUMBER.
+  if (uri->user.empty() || uri->host.empty()) {
+    return absl::StrFormat("has no user or no host: write sip:USER@%s", domain);
+  }
+  if (!uri->params.empty() || !uri->headers.empty() || !uri->password.empty() || uri->port != 0) {
+    return "an identity has no port, password, parameters or headers: remove them";
+  }
+  return "";
+}
+
+// Identities with the same number are aliases: the place of a number is its group.
+class AliasGroups {
+ public:
+  unsigned of(const std::string& impu) {
+    const std::string number = number_of(impu);
+    if (number.empty()) return 0;
+    auto found = std::ranges::find(numbers_, number);
+    const auto group = static_cast<unsigned>(found - numbers_.begin()) + 1;
+    if (found == numbers_.end()) numbers_.push_back(number);
+    return group;
+  }
+
+ private:
+  std::vector<std::string> numbers_;
+};
+
+absl::StatusOr<std::vector<std::string>> checked_ifcs(const std::vector<std::string>& ifcs, bool& when_unregistered) {
+  std::set<uint32_t> priorities;
+  for (size_t i = 0; i < ifcs.size(); ++i) {
+    const absl::StatusOr<CheckedIfc> checked = check_ifc(ifcs[i]);
+    if (!checked.ok()) return absl::InvalidArgumentError(absl::StrFormat("ifc[%d]: %s", i, checked.status().message()));
+    if (!priorities.insert(checked->priority).second) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("ifc[%d]: priority %d is taken by another iFC: give each its own", i, checked->priority));
+    }
+    when_unregistered = when_unregistered || checked->when_unregistered;
+  }
+  return ifcs;
+}
+
 }  // namespace
 
 std::string home_domain(std::string_view plmn) {
@@ -100,6 +149,7 @@ class SubscriberReader {
       error("display_name", "has control characters: remove them");
     }
     out.profile = in.has_profile() ? profile(in.profile(), path_ + ".profile", imsi_) : default_profile_;
+    read_more_sets(in, out);
     index(std::move(out));
   }
 
@@ -163,34 +213,37 @@ class SubscriberReader {
       impus = {absl::StrFormat("sip:+%s@%s", in.msisdn(), domain_), absl::StrFormat("tel:+%s", in.msisdn())};
     }
     lint(impus);
-    std::vector<std::string> numbers;  // the place of a number is its alias group
+    AliasGroups aliases;
     for (std::string& impu : impus) {
-      unsigned group = 0;
-      if (const std::string number = number_of(impu); !number.empty()) {
-        auto found = std::ranges::find(numbers, number);
-        group = static_cast<unsigned>(found - numbers.begin()) + 1;
-        if (found == numbers.end()) numbers.push_back(number);
-      }
+      const unsigned group = aliases.of(impu);
       out.identities.push_back({.uri = std::move(impu), .barred = in.barred(), .alias_group = group});
     }
   }
 
-  void check_identity(const std::string& key, const std::string& impu) {
-    const absl::StatusOr<sip::Uri> uri = sip::Uri::parse(impu);
-    if (!uri.ok()) {
-      error(key, absl::StrFormat("is not a URI: %s", uri.status().message()));
-    } else if (uri->scheme == sip::Scheme::tel) {
-      if (!uri->user.starts_with('+') || !all_digits(uri->user.substr(1)) || !uri->params.empty()) {
-        error(key, "a tel URI must be an international number of digits alone, as tel:+15550100001");
+  void read_more_sets(const v1::Subscriber& in, Subscriber& out) {
+    for (int i = 0; i < in.more_sets_size(); ++i) {
+      const v1::ImplicitSet& set = in.more_sets(i);
+      const std::string key = absl::StrFormat("more_sets[%d]", i);
+      ImplicitSet& made = out.more_sets.emplace_back();
+      made.display_name = set.display_name();
+      made.profile =
+          set.has_profile() ? profile(set.profile(), absl::StrFormat("%s.%s.profile", path_, key), imsi_) : out.profile;
+      if (static_cast<size_t>(set.impus_size()) > max_impus) {
+        error(key + ".impus", absl::StrFormat("has more than %d entries", max_impus));
       }
-    } else if (!uri->is_sip()) {
-      error(key, "must be a SIP or a tel URI");
-    } else if (uri->user.empty() || uri->host.empty()) {
-      // sip:0398765432100 has a host and no user: handsets then dial phone-context=NUMBER@NUMBER.
-      error(key, absl::StrFormat("has no user or no host: write sip:USER@%s", domain_));
-    } else if (!uri->params.empty() || !uri->headers.empty() || !uri->password.empty() || uri->port != 0) {
-      error(key, "an identity has no port, password, parameters or headers: remove them");
+      AliasGroups aliases;
+      for (int j = 0; j < set.impus_size(); ++j) {
+        check_identity(absl::StrFormat("%s.impus[%d]", key, j), set.impus(j));
+        out.identities.push_back({.uri = set.impus(j),
+                                  .barred = in.barred(),
+                                  .alias_group = aliases.of(set.impus(j)),
+                                  .set = out.more_sets.size()});
+      }
     }
+  }
+
+  void check_identity(const std::string& key, const std::string& impu) {
+    if (std::string wrong = wrong_with(impu, domain_); !wrong.empty()) error(key, wrong);
   }
 
   // Handsets want a tel identity to call with, and some send no SUBSCRIBE without a number among their identities.
@@ -247,10 +300,10 @@ class SubscriberReader {
     for (const PublicIdentity& identity : subscriber.identities) {
       const std::string key = key_of(identity.uri);
       if (key.empty()) continue;  // reported before
-      if (const auto [found, fresh] = out_.by_impu_.try_emplace(key, at); !fresh) {
+      if (const auto [found, fresh] = out_.by_impu_.try_emplace(key, at, identity.set); !fresh) {
         error("impus",
               absl::StrFormat("%s belongs to %s: each identity has one subscriber", log::printable(identity.uri, 80),
-                              found->second == at ? "this subscriber already" : "another subscriber too"));
+                              found->second.subscriber == at ? "this subscriber already" : "another subscriber too"));
       }
     }
     out_.all_.push_back(std::move(subscriber));
@@ -276,7 +329,60 @@ const Subscriber* Subscribers::by_impi(std::string_view impi) const {
 
 const Subscriber* Subscribers::by_impu(std::string_view impu) const {
   const auto found = by_impu_.find(key_of(impu));
-  return found == by_impu_.end() ? nullptr : &all_[found->second];
+  return found == by_impu_.end() ? nullptr : &all_[found->second.subscriber];
+}
+
+size_t Subscribers::set_of(std::string_view impu) const {
+  const auto found = by_impu_.find(key_of(impu));
+  return found == by_impu_.end() ? 0 : found->second.set;
+}
+
+absl::Status Subscribers::change(std::string_view identity, const Change& change) {
+  const Subscriber* found = find(identity);
+  if (found == nullptr) return absl::NotFoundError("no subscriber has the identity " + log::printable(identity));
+  Subscriber changed = *found;
+  const size_t at = by_impi_.at(changed.impi);
+  const std::string domain = changed.impi.substr(changed.impi.find('@') + 1);
+  auto wrong = [](const std::string& impu, std::string_view why) {
+    return absl::InvalidArgumentError(absl::StrFormat("%s: %s", log::printable(impu, 80), why));
+  };
+  for (const std::string& impu : change.remove_impus) {
+    const std::string key = key_of(impu);
+    const auto gone = std::erase_if(changed.identities, [&](const PublicIdentity& one) {
+      return one.set == 0 && &one != &changed.identities.front() && key_of(one.uri) == key;
+    });
+    if (gone == 0) return wrong(impu, "is not in its first set, or is its temporary identity");
+  }
+  std::vector<PublicIdentity> added;
+  for (const std::string& impu : change.add_impus) {
+    if (std::string why = wrong_with(impu, domain); !why.empty()) return wrong(impu, why);
+    const bool twice =
+        std::ranges::any_of(added, [&](const PublicIdentity& one) { return key_of(one.uri) == key_of(impu); });
+    if (twice || by_impu(impu) != nullptr) return wrong(impu, "belongs to a subscriber already");
+    added.push_back({.uri = impu, .barred = changed.barred});
+  }
+  const auto other_set =
+      std::ranges::find_if(changed.identities, [](const PublicIdentity& one) { return one.set != 0; });
+  changed.identities.insert(other_set, added.begin(), added.end());
+  if (change.barred) changed.barred = *change.barred;
+  if (change.display_name) changed.display_name = *change.display_name;
+  AliasGroups aliases;
+  for (PublicIdentity& one : changed.identities) {
+    if (one.set != 0) continue;
+    if (&one != &changed.identities.front()) one.alias_group = aliases.of(one.uri);
+  }
+  for (size_t i = 1; change.barred && i < changed.identities.size(); ++i) changed.identities[i].barred = changed.barred;
+  if (change.ifc) {
+    bool when_unregistered = !changed.profile.shared_ifc_sets.empty();
+    absl::StatusOr<std::vector<std::string>> ifcs = checked_ifcs(*change.ifc, when_unregistered);
+    if (!ifcs.ok()) return ifcs.status();
+    changed.profile.ifc = *std::move(ifcs);
+    changed.profile.unregistered_services = when_unregistered;
+  }
+  for (const PublicIdentity& one : all_[at].identities) by_impu_.erase(key_of(one.uri));
+  for (const PublicIdentity& one : changed.identities) by_impu_.try_emplace(key_of(one.uri), at, one.set);
+  all_[at] = std::move(changed);
+  return absl::OkStatus();
 }
 
 const Subscriber* Subscribers::find(std::string_view identity) const {

@@ -6,13 +6,14 @@
 //   temporary_impu   sip:001010000000001@DOMAIN     barred: good for REGISTER only
 //   impus            sip:+15550100001@DOMAIN, tel:+15550100001
 //
-// All identities of a subscriber make one implicit registration set.
+// These identities make one implicit registration set; `more_sets` adds others.
 //
 // Errors: INVALID_ARGUMENT with one line for each thing that is wrong, at most 100. A line names the place in the file,
 // the subscriber by its IMSI, the key and what to do; never the value of a key.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,17 +42,27 @@ struct PublicIdentity {
   std::string uri;
   bool barred = false;
   unsigned alias_group = 0;  // identities with equal numbers are aliases; 0: none
+  size_t set = 0;            // the implicit registration set that it is in; 0: the first
+};
+
+// An implicit registration set beside the first.
+struct ImplicitSet {
+  std::string display_name;
+  ServiceProfile profile;
 };
 
 struct Subscriber {
   std::string imsi, msisdn, impi, display_name;
-  std::vector<PublicIdentity> identities;  // the implicit registration set, the barred temporary identity first
+  std::vector<PublicIdentity> identities;  // set by set, the barred temporary identity first
   bool barred = false;                     // may not register
   aka::Amf amf = 0x8000;
   uint8_t sqn_index = 0;
   Secret k, opc;
-  ServiceProfile profile;
+  ServiceProfile profile;              // of the first set, as display_name is
+  std::vector<ImplicitSet> more_sets;  // the second and so on
 
+  size_t sets() const { return 1 + more_sets.size(); }
+  const ServiceProfile& profile_of(size_t set) const { return set == 0 ? profile : more_sets[set - 1].profile; }
   // Whether one identity may be used for more than REGISTER.
   bool has_unbarred_identity() const;
 };
@@ -64,16 +75,31 @@ class Subscribers {
   const Subscriber* by_impi(std::string_view impi) const;
   // The URI in any spelling: parameters, port and letter case of the host do not matter.
   const Subscriber* by_impu(std::string_view impu) const;
+  // The implicit registration set that the URI is in; of an unknown one the first.
+  size_t set_of(std::string_view impu) const;
   // IMSI, MSISDN (with or without '+'), IMPI or IMPU, as operators write them.
   const Subscriber* find(std::string_view identity) const;
   const std::vector<Subscriber>& all() const { return all_; }
   // What is allowed but hardly meant, in the form of the errors.
   const std::vector<std::string>& warnings() const { return warnings_; }
 
+  struct Change {
+    std::optional<bool> barred;
+    std::optional<std::string> display_name;
+    std::vector<std::string> add_impus, remove_impus;
+    std::optional<std::vector<std::string>> ifc;  // instead of those that its first set has
+  };
+  // Until the file is read again. NOT_FOUND: no such subscriber; INVALID_ARGUMENT: what is wrong, and nothing is done.
+  absl::Status change(std::string_view identity, const Change& change);
+
  private:
   friend class SubscriberReader;
   std::vector<Subscriber> all_;
-  absl::flat_hash_map<std::string, size_t> by_impi_, by_impu_, by_number_;  // by_number_: IMSIs and MSISDNs
+  struct Place {
+    size_t subscriber = 0, set = 0;
+  };
+  absl::flat_hash_map<std::string, size_t> by_impi_, by_number_;  // by_number_: IMSIs and MSISDNs
+  absl::flat_hash_map<std::string, Place> by_impu_;
   std::vector<std::string> warnings_;
 };
 

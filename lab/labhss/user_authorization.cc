@@ -10,6 +10,7 @@ cx::UserAuthorizationAnswer CxService::authorize(const cx::UserAuthorizationRequ
     std::lock_guard lock(mutex_);
     why = decide(request, answer);
   }
+  count(counters_.uar, answer.result);
   log_answer("UAR", request.impi, answer.result, why);
   return answer;
 }

@@ -25,7 +25,7 @@ void add_identity(pugi::xml_node service, const PublicIdentity& identity, const 
 
 }  // namespace
 
-std::string user_profile_xml(const Subscriber& subscriber) {
+std::string user_profile_xml(const Subscriber& subscriber, size_t set) {
   pugi::xml_document document;
   pugi::xml_node declaration = document.append_child(pugi::node_declaration);
   declaration.append_attribute("version") = "1.0";
@@ -33,15 +33,17 @@ std::string user_profile_xml(const Subscriber& subscriber) {
   pugi::xml_node root = document.append_child("IMSSubscription");
   add(root, "PrivateID", subscriber.impi);
   pugi::xml_node service = root.append_child("ServiceProfile");
+  const ServiceProfile& profile = subscriber.profile_of(set);
+  const std::string& display_name = set == 0 ? subscriber.display_name : subscriber.more_sets[set - 1].display_name;
   for (const PublicIdentity& identity : subscriber.identities) {
-    add_identity(service, identity, subscriber.display_name);
+    if (identity.set == set) add_identity(service, identity, display_name);
   }
-  for (const std::string& ifc : subscriber.profile.ifc) {
+  for (const std::string& ifc : profile.ifc) {
     service.append_buffer(ifc.data(), ifc.size(), pugi::parse_default, pugi::encoding_utf8);
   }
-  if (!subscriber.profile.shared_ifc_sets.empty()) {
+  if (!profile.shared_ifc_sets.empty()) {
     pugi::xml_node extension = service.append_child("Extension");
-    for (const uint32_t set : subscriber.profile.shared_ifc_sets) add(extension, "SharedIFCSetID", std::to_string(set));
+    for (const uint32_t id : profile.shared_ifc_sets) add(extension, "SharedIFCSetID", std::to_string(id));
   }
   std::ostringstream out;
   document.save(out, "", pugi::format_raw, pugi::encoding_utf8);

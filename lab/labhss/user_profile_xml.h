@@ -7,7 +7,7 @@
 
 namespace lapwing::labhss {
 
-// One ServiceProfile with the whole implicit registration set, the barred temporary identity first.
-std::string user_profile_xml(const Subscriber& subscriber);
+// One ServiceProfile with a whole implicit registration set; in the first the barred temporary identity comes first.
+std::string user_profile_xml(const Subscriber& subscriber, size_t set = 0);
 
 }  // namespace lapwing::labhss

@@ -70,10 +70,10 @@ std::string toward_core(const Core& core, const sip::Message& request, const Att
     edits.append(HeaderId::path, core.route_uri(*attempt.handset));
   }
   if (!sip::has_token(request, HeaderId::require, "path")) edits.append(HeaderId::require, "path");
-  edits.append(HeaderId::p_visited_network_id, sip::quote(core.settings.home_domain));
+  edits.append(HeaderId::p_visited_network_id, sip::quote(core.settings().home_domain));
   edits.append(HeaderId::p_charging_vector,
-               absl::StrFormat("icid-value=%s;icid-generated-at=%s;orig-ioi=%s", attempt.icid, core.settings.name,
-                               sip::quote(core.settings.home_domain)));
+               absl::StrFormat("icid-value=%s;icid-generated-at=%s;orig-ioi=%s", attempt.icid, core.settings().name,
+                               sip::quote(core.settings().home_domain)));
   if (request.has(HeaderId::authorization)) {
     edits.set(HeaderId::authorization, marked(request.header(HeaderId::authorization), attempt.carrier.has_value()));
   }
@@ -164,7 +164,7 @@ void note_arrival(const Core& core, const sip::ServerTransaction& transaction, c
 void watch_unprotected_challenge(Core& core, Site& site, const std::shared_ptr<Handset>& handset) {
   {
     std::lock_guard lock(handset->mutex);
-    handset->answer_by = core.clock.now() + core.settings.await_auth;
+    handset->answer_by = core.clock.now() + core.settings().await_auth;
   }
   watch_deadlines(core, site, handset);
 }
@@ -182,7 +182,8 @@ Task<void> challenged(Core& core, Site& site, TransactionPtr transaction, Attemp
   if (!attempt.agreement.ipsec) {
     // A second challenge on a set that is being made has no ports of its own: the handset begins anew.
     if (attempt.carrier && attempt.carrier->entry.state == SetState::temporary) {
-      retire_set(core, site, attempt.handset, attempt.carrier->entry.id, std::min(core.settings.grace, failure_linger));
+      retire_set(core, site, attempt.handset, attempt.carrier->entry.id,
+                 std::min(core.settings().grace, failure_linger));
     }
     remember(core, attempt.handset, HandsetState::challenged, "waiting for the handset's answer to the 401");
     watch_unprotected_challenge(core, site, attempt.handset);
@@ -276,13 +277,13 @@ Task<void> registered(Core& core, Site& site, TransactionPtr transaction, Attemp
       std::lock_guard lock(attempt.handset->mutex);
       if (attempt.handset->registered) attempt.handset->since = core.clock.wall();
       attempt.handset->registered = false;
-      attempt.handset->reachable_until = core.clock.now() + core.settings.grace;
+      attempt.handset->reachable_until = core.clock.now() + core.settings().grace;
       attempt.handset->state = HandsetState::deregistered;
       attempt.handset->why = "the handset deregistered";
       for (const SaEntry& entry : attempt.handset->sets) ids.push_back(entry.id);
       keep_handset(core, *attempt.handset);
     }
-    for (uint64_t id : ids) retire_set(core, site, attempt.handset, id, core.settings.grace);
+    for (uint64_t id : ids) retire_set(core, site, attempt.handset, id, core.settings().grace);
     co_return core.report("register.deregistered", attempt.impi, attempt.impu, "the handset deregistered");
   }
   bool first = keep_binding(core, transaction, attempt, *response, expires);
@@ -320,7 +321,7 @@ void failed(Core& core, Site& site, const TransactionPtr& transaction, const Att
   remember(core, attempt.handset, HandsetState::rejected, why);
   core.report("register.rejected", attempt.impi, attempt.impu, why);
   if (attempt.carrier && attempt.carrier->entry.state == SetState::temporary) {
-    retire_set(core, site, attempt.handset, attempt.carrier->entry.id, std::min(core.settings.grace, failure_linger));
+    retire_set(core, site, attempt.handset, attempt.carrier->entry.id, std::min(core.settings().grace, failure_linger));
   }
 }
 
@@ -340,10 +341,10 @@ std::optional<Attempt> admit(Core& core, Site& site, const TransactionPtr& trans
   }
   attempt.impi = impi_of(request, *to);
   attempt.impu = to->uri.canonical();
-  if (!sip::equals_ignoring_case(uri->host, core.settings.home_domain)) {
+  if (!sip::equals_ignoring_case(uri->host, core.settings().home_domain)) {
     core.report("register.rejected", attempt.impi, attempt.impu,
                 absl::StrFormat("403: it wants to register with %s; our `home_domain` is %s",
-                                std::string(uri->host.substr(0, 128)), core.settings.home_domain));
+                                std::string(uri->host.substr(0, 128)), core.settings().home_domain));
     refuse(core, transaction, 403, "the Request-URI is not the home domain");
     return std::nullopt;
   }
@@ -368,11 +369,17 @@ std::optional<Attempt> admit(Core& core, Site& site, const TransactionPtr& trans
       refuse(core, transaction, 403, "the security association belongs to another user");
       if (attempt.carrier->entry.state == SetState::temporary) {
         retire_set(core, site, attempt.handset, attempt.carrier->entry.id,
-                   std::min(core.settings.grace, failure_linger));
+                   std::min(core.settings().grace, failure_linger));
       }
       return std::nullopt;
     }
   } else {
+    if (core.draining) {
+      sip::Writer no = transaction->response(503);
+      no.add(HeaderId::retry_after, retry_when_drained);
+      transaction->respond(503, std::move(no).finish());
+      return std::nullopt;
+    }
     attempt.handset = core.handsets.get_or_make(transaction->flow().remote.address, attempt.impi);
     if (!attempt.handset) {
       refuse(core, transaction, 503, "as many handsets as this P-CSCF can remember");
@@ -387,7 +394,8 @@ std::optional<Attempt> admit(Core& core, Site& site, const TransactionPtr& trans
     core.report("register.rejected", attempt.impi, attempt.impu, why);
     refuse(core, transaction, attempt.agreement.refuse, attempt.agreement.why);
     if (attempt.agreement.abort_temporary) {
-      retire_set(core, site, attempt.handset, attempt.carrier->entry.id, std::min(core.settings.grace, failure_linger));
+      retire_set(core, site, attempt.handset, attempt.carrier->entry.id,
+                 std::min(core.settings().grace, failure_linger));
     }
     return std::nullopt;
   }
@@ -427,15 +435,15 @@ Task<void> register_(Core& core, Site& site, TransactionPtr transaction) {
   sip::ClientRequest forwarded;
   forwarded.method = sip::Method::register_;
   forwarded.branch = site.transactions.new_branch();
-  forwarded.flow = core.settings.entry;
-  forwarded.timers = core.settings.core_timers;
-  std::string via = sip::TransactionLayer::via(forwarded.flow.protocol, core.settings.mw.text(), forwarded.branch);
+  forwarded.flow = core.settings().entry;
+  forwarded.timers = core.settings().core_timers;
+  std::string via = sip::TransactionLayer::via(forwarded.flow.protocol, core.settings().mw.text(), forwarded.branch);
   forwarded.wire = toward_core(core, request, attempt, via);
   sip::Answer answer = co_await site.transactions.request(std::move(forwarded));
 
   if (!answer.response) {
     failed(core, site, transaction, attempt, 504, transaction->response(504).finish(),
-           absl::StrFormat("the S-CSCF at %s gives no answer: %s", core.settings.entry.remote.text(), answer.why));
+           absl::StrFormat("the S-CSCF at %s gives no answer: %s", core.settings().entry.remote.text(), answer.why));
     co_return;
   }
   int code = answer.response->status();

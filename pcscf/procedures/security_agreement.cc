@@ -44,8 +44,8 @@ std::optional<Agreement> check_answer(const sip::Message& request, const SaEntry
 
 std::string own_list(const Core& core) {
   std::string list;
-  int q = static_cast<int>(core.settings.algorithms.size());
-  for (const ipsec::Algorithms& algorithms : core.settings.algorithms) {
+  int q = static_cast<int>(core.settings().algorithms.size());
+  for (const ipsec::Algorithms& algorithms : core.settings().algorithms) {
     list += absl::StrFormat("%sipsec-3gpp;q=0.%d;prot=esp;mod=trans;alg=%s;ealg=%s", list.empty() ? "" : ", ",
                             std::min(q--, 9), ipsec::token(algorithms.integrity), ipsec::token(algorithms.encryption));
   }
@@ -59,9 +59,9 @@ Agreement agree(const Core& core, const sip::Message& request, const std::option
     return refused ? *refused : yes;
   }
   if (!carrier) {
-    if (core.settings.policy == IpsecPolicy::off) return yes;
+    if (core.settings().policy == IpsecPolicy::off) return yes;
     if (!wants_sec_agree(request)) {
-      if (core.settings.policy == IpsecPolicy::optional) return yes;
+      if (core.settings().policy == IpsecPolicy::optional) return yes;
       return refuse(421, "the handset does not offer sec-agree, and `ipsec.policy` is required");
     }
   } else if (request.has(HeaderId::security_verify) &&
@@ -73,7 +73,7 @@ Agreement agree(const Core& core, const sip::Message& request, const std::option
   auto offered = ipsec::parse_offer(request, HeaderId::security_client);
   if (!offered.ok()) return refuse(494, "Security-Client: " + std::string(offered.status().message()));
   if (offered->empty()) return refuse(494, "Security-Client is missing, or offers no mechanism known here");
-  std::optional<ipsec::Algorithms> chosen = ipsec::choose(core.settings.algorithms, *offered);
+  std::optional<ipsec::Algorithms> chosen = ipsec::choose(core.settings().algorithms, *offered);
   if (!chosen) {
     std::string theirs;
     for (const ipsec::Mechanism& m : *offered) theirs += (theirs.empty() ? "" : ", ") + ipsec::text(m.algorithms);

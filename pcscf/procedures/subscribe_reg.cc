@@ -30,9 +30,9 @@ Duration refresh_after(uint32_t granted) {
 std::string subscribe(Core& core, const Handset& locked, const Dialog& dialog, const std::string& branch,
                       const sip::Flow& flow) {
   const std::string& impu = locked.impus.front();
-  std::string own = absl::StrFormat("sip:%s@%s", locked.token, core.settings.mw.text());
+  std::string own = absl::StrFormat("sip:%s@%s", locked.token, core.settings().mw.text());
   sip::Writer writer = sip::Writer::request("SUBSCRIBE", impu);
-  writer.add(HeaderId::via, sip::TransactionLayer::via(flow.protocol, core.settings.mw.text(), branch));
+  writer.add(HeaderId::via, sip::TransactionLayer::via(flow.protocol, core.settings().mw.text(), branch));
   writer.add(HeaderId::max_forwards, "70");
   for (const std::string& hop : locked.service_route) writer.add(HeaderId::route, hop);
   writer.add(HeaderId::from, absl::StrFormat("<%s>;tag=%s", own, dialog.from_tag));
@@ -48,10 +48,10 @@ std::string subscribe(Core& core, const Handset& locked, const Dialog& dialog, c
 }
 
 std::optional<sip::Flow> first_hop(const Core& core, const Handset& locked) {
-  if (locked.service_route.empty()) return core.settings.entry;
+  if (locked.service_route.empty()) return core.settings().entry;
   auto hop = sip::NameAddr::parse(locked.service_route.front());
   if (!hop.ok()) return std::nullopt;
-  auto flow = sip::next_hop(hop->uri, {core.settings.mw}, core.settings.entry.protocol, core.settings.hosts);
+  auto flow = sip::next_hop(hop->uri, {core.settings().mw}, core.settings().entry.protocol, core.settings().hosts);
   if (!flow.ok()) return std::nullopt;
   return *flow;
 }
@@ -64,12 +64,12 @@ void end_registration(Core& core, Site& site, const std::shared_ptr<Handset>& ha
     std::lock_guard lock(handset->mutex);
     if (!handset->registered) return;
     handset->registered = false;
-    handset->reachable_until = core.clock.now() + core.settings.grace;
+    handset->reachable_until = core.clock.now() + core.settings().grace;
     handset->enter(state, core.clock.wall(), why);
     for (const SaEntry& entry : handset->sets) ids.push_back(entry.id);
     keep_handset(core, *handset);
   }
-  for (uint64_t id : ids) retire_set(core, site, handset, id, core.settings.grace);
+  for (uint64_t id : ids) retire_set(core, site, handset, id, core.settings().grace);
   core.report("register.ended", handset->impi, "", why);
 }
 
@@ -85,9 +85,9 @@ void shorten(Core& core, Site& site, const std::shared_ptr<Handset>& handset, Du
     handset->expires_wall = wall;
     for (SaEntry& entry : handset->sets) {
       if (entry.state != SetState::valid) continue;
-      entry.deadline = std::min(entry.deadline, end + core.settings.expiry_margin);
+      entry.deadline = std::min(entry.deadline, end + core.settings().expiry_margin);
       entry.expires =
-          std::min(entry.expires, wall + std::chrono::duration_cast<WallTime::duration>(core.settings.expiry_margin));
+          std::min(entry.expires, wall + std::chrono::duration_cast<WallTime::duration>(core.settings().expiry_margin));
     }
   }
   watch_deadlines(core, site, handset);
@@ -176,7 +176,7 @@ Task<void> subscribe_reg(Core& core, Site& site, std::shared_ptr<Handset> handse
         request.method = sip::Method::subscribe;
         request.branch = site.transactions.new_branch();
         request.flow = *flow;
-        request.timers = core.settings.core_timers;
+        request.timers = core.settings().core_timers;
         request.wire = subscribe(core, *handset, dialog, request.branch, *flow);
       }
       sip::Answer answer = co_await site.transactions.request(std::move(request));

@@ -25,6 +25,7 @@ size_t hash_of(const std::vector<InitialFilterCriteria>& criteria) {
 absl::StatusOr<Profiles::Read> Profiles::read(std::string_view user_data) {
   absl::StatusOr<UserProfile> parsed = parse_user_profile(user_data);
   if (!parsed.ok()) return parsed.status();
+  parsed->read_under = version_.load();
   Read result;
   for (ServiceProfile& service : parsed->service_profiles) {
     std::vector<InitialFilterCriteria> criteria = std::exchange(service.criteria, {});
@@ -53,6 +54,7 @@ void Profiles::configure(SharedIfcSets shared, RequestUriPart uri_part) {
   std::lock_guard lock(mutex_);
   shared_ = std::move(shared);
   uri_part_ = uri_part;
+  ++version_;
   pool_.clear();  // those in use live on with their users
 }
 

@@ -2,6 +2,7 @@
 // criteria share one compiled form: ten thousand subscribers of a lab have three.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -31,8 +32,9 @@ class Profiles {
   // Errors as of parse_user_profile().
   absl::StatusOr<Read> read(std::string_view user_data);
 
-  // Of profiles read from now on.
+  // Of profiles read from now on. Those of registered users are asked for anew at their re-registration.
   void configure(SharedIfcSets shared, RequestUriPart uri_part);
+  bool is_current(const UserProfile& profile) { return profile.read_under == version_.load(); }
   // How many different sets of criteria are in use; and how many entries are kept to find them.
   size_t distinct();
   size_t remembered();
@@ -40,6 +42,7 @@ class Profiles {
  private:
   std::shared_ptr<const FilterCriteria> share(std::vector<InitialFilterCriteria> criteria);
 
+  std::atomic<uint32_t> version_{0};
   std::mutex mutex_;
   SharedIfcSets shared_;
   RequestUriPart uri_part_;

@@ -78,8 +78,8 @@ Task<Outcome> deregister_user(Core& core, Site& site, SharedRegisterRequest requ
   if (!known || gone.empty()) co_return Outcome{.code = 481, .why = "no such binding to deregister"};
 
   std::vector<Ended> ended = take_empty(core, request->impi, UserState::deregistered, "the handset deregistered");
-  auto type = core.settings.keep_profile ? cx::ServerAssignmentType::user_deregistration_store_server_name
-                                         : cx::ServerAssignmentType::user_deregistration;
+  auto type = core.settings().keep_profile ? cx::ServerAssignmentType::user_deregistration_store_server_name
+                                           : cx::ServerAssignmentType::user_deregistration;
   for (Ended& set : ended) {
     release_calls_of(core, site, set.set, "the handset deregistered");
     co_await tell_hss(core, site, request->impi, set, type);
@@ -121,8 +121,8 @@ Task<void> expire(Core& core, Site& site, std::string impi) {
   });
   if (changed.empty()) co_return;
   std::vector<Ended> ended = take_empty(core, impi, UserState::expired, "the registration ran out without a refresh");
-  auto type = core.settings.keep_profile ? cx::ServerAssignmentType::timeout_deregistration_store_server_name
-                                         : cx::ServerAssignmentType::timeout_deregistration;
+  auto type = core.settings().keep_profile ? cx::ServerAssignmentType::timeout_deregistration_store_server_name
+                                           : cx::ServerAssignmentType::timeout_deregistration;
   for (Ended& set : ended) {
     release_calls_of(core, site, set.set, "the registration ran out");
     register_with_services(core, site, set.services);

@@ -14,8 +14,8 @@ using sip::HeaderId;
 // Where the request goes behind us; nullopt: nowhere.
 std::optional<sip::Target> onward(const Core& core, const sip::Message& request, const sip::RouteSet& routes,
                                   const Call* call) {
-  auto hop =
-      sip::first_hop(routes.rest, routes.request_uri, core.settings.listen, sip::Protocol::udp, core.settings.hosts);
+  auto hop = sip::first_hop(routes.rest, routes.request_uri, core.settings().listen, sip::Protocol::udp,
+                            core.settings().hosts);
   if (!hop.ok()) return std::nullopt;
   sip::Target target;
   sip::write_route_set(target.edits, request, routes);
@@ -27,7 +27,7 @@ std::optional<sip::Target> onward(const Core& core, const sip::Message& request,
   target.flow = hop->flow;
   target.large = hop->large;
   target.sent_by = sent_by(core, target.flow);
-  target.timers = core.settings.timers;
+  target.timers = core.settings().timers;
   return target;
 }
 

@@ -19,7 +19,7 @@ Task<Chosen> ask_hss(Core& core, Site& site, SharedRegisterRequest request, cx::
   cx::UserAuthorizationRequest uar;
   uar.impi = request->impi;
   uar.impu = request->impu_uri;
-  uar.visited_network = request->visited_network.empty() ? core.settings.home_domain : request->visited_network;
+  uar.visited_network = request->visited_network.empty() ? core.settings().home_domain : request->visited_network;
   uar.type = type;
   auto outcome = co_await core.hss.authorize(site.worker, std::move(uar));
   if (auto* failure = std::get_if<HssFailure>(&outcome)) co_return hss_failed(*failure, "UAR");
@@ -43,7 +43,7 @@ Task<sip::Answer> answer_in_time(Core& core, Site& site, sip::ClientRequest requ
   site.transactions.start(std::move(request), [sink = answered.sink()](const sip::Answer& answer) {
     if (!answer.response || answer.response->status() >= 200) sink.set(answer);
   });
-  std::optional<sip::Answer> answer = co_await answered.wait(core.settings.server_answers_within);
+  std::optional<sip::Answer> answer = co_await answered.wait(core.settings().server_answers_within);
   co_return answer ? std::move(*answer) : sip::Answer{};
 }
 
@@ -58,7 +58,7 @@ Task<bool> forward(Core& core, Site& site, std::shared_ptr<sip::ServerTransactio
   request.method = sip::Method::register_;
   request.branch = site.transactions.new_branch();
   request.flow = to.flow;
-  request.timers = core.settings.timers;
+  request.timers = core.settings().timers;
   sip::Edits edits;
   edits.request_uri(to.name);
   edits.prepend(HeaderId::via, sip::TransactionLayer::via(to.flow.protocol, sent_by(core, to.flow), request.branch));
@@ -87,7 +87,7 @@ Task<bool> forward(Core& core, Site& site, std::shared_ptr<sip::ServerTransactio
 }  // namespace
 
 Task<void> interrogate_register(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
-  auto read = read_register(transaction, core.settings, sent_by(core, transaction->flow()));
+  auto read = read_register(transaction, core.settings(), sent_by(core, transaction->flow()));
   if (auto* refused = std::get_if<Outcome>(&read)) co_return reply(*transaction, *refused);
   SharedRegisterRequest request = std::get<SharedRegisterRequest>(read);
   auto type =

@@ -81,7 +81,8 @@ absl::StatusOr<sip::Uri> routing_uri(const Subscription& subscription) {
 sip::Flow flow_to_watcher(const Core& core, const Subscription& subscription) {
   absl::StatusOr<sip::Uri> uri = routing_uri(subscription);
   if (!uri.ok()) return subscription.flow;
-  absl::StatusOr<sip::Flow> hop = sip::next_hop(*uri, core.settings.listen, sip::Protocol::udp, core.settings.hosts);
+  absl::StatusOr<sip::Flow> hop =
+      sip::next_hop(*uri, core.settings().listen, sip::Protocol::udp, core.settings().hosts);
   return hop.ok() ? *hop : subscription.flow;
 }
 
@@ -91,7 +92,7 @@ sip::ClientRequest make_notify(const Core& core, Site& site, Subscription& subsc
   request.method = sip::Method::notify;
   request.branch = site.transactions.new_branch();
   request.flow = flow_to_watcher(core, subscription);
-  request.timers = core.settings.timers;
+  request.timers = core.settings().timers;
   sip::Writer notify = sip::Writer::request("NOTIFY", subscription.target);
   notify.add(HeaderId::via,
              sip::TransactionLayer::via(request.flow.protocol, sent_by(core, request.flow), request.branch));

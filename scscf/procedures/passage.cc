@@ -50,7 +50,7 @@ Task<void> try_group(Core& core, Site& site, std::shared_ptr<sip::Forwarding> co
                      bool last) {
   Timers::Id patience = 0;
   if (!last) {
-    patience = site.worker.timers().after(core.settings.next_contact_after, [weak = std::weak_ptr(context)] {
+    patience = site.worker.timers().after(core.settings().next_contact_after, [weak = std::weak_ptr(context)] {
       if (auto waiting = weak.lock()) waiting->cancel("SIP;cause=408;text=\"No answer\"");
     });
   }
@@ -82,14 +82,14 @@ std::optional<Passage> begin_passage(Core& core, Site& site, std::shared_ptr<sip
                   .sent_to_us = false};
   passage.edits.set(HeaderId::max_forwards, std::to_string(sip::max_forwards(request) - 1));
   if (request.method() == sip::Method::invite && !passage.joined) {
-    if (uint32_t least = too_brief(core.settings, request)) {
+    if (uint32_t least = too_brief(core.settings(), request)) {
       sip::Writer no = passage.transaction->response(422);
       no.add(HeaderId::min_se, std::to_string(least));
       passage.transaction->respond(422, std::move(no).finish());
       return std::nullopt;
     }
     start_call(core, site, passage);
-    ask_for_session_timer(core.settings, request, passage.edits);
+    ask_for_session_timer(core.settings(), request, passage.edits);
   }
   return passage;
 }
@@ -117,7 +117,7 @@ sip::Target branch_of(const Core& core, const Passage& passage, const sip::Flow&
   target.flow = flow;
   target.sent_by = sent_by(core, flow);
   target.mark = passage.mark;
-  target.timers = core.settings.timers;
+  target.timers = core.settings().timers;
   return target;
 }
 

@@ -13,13 +13,13 @@ using sip::HeaderId;
 // A BYE to one party in the name of the other (RFC 3261 section 12.2.1.1). nullopt: there is no way to it.
 std::optional<sip::ClientRequest> make_bye(const Core& core, Site& site, const Call& locked, const Party& to,
                                            const Party& from, const std::string& reason) {
-  auto hop = sip::first_hop(to.route, to.target, core.settings.listen, sip::Protocol::udp, core.settings.hosts);
+  auto hop = sip::first_hop(to.route, to.target, core.settings().listen, sip::Protocol::udp, core.settings().hosts);
   if (!hop.ok()) return std::nullopt;
   sip::ClientRequest bye;
   bye.method = sip::Method::bye;
   bye.branch = site.transactions.new_branch();
   bye.flow = hop->flow;
-  bye.timers = core.settings.timers;
+  bye.timers = core.settings().timers;
   sip::Writer text = sip::Writer::request("BYE", to.target);
   text.add(HeaderId::via, sip::TransactionLayer::via(bye.flow.protocol, sent_by(core, bye.flow), bye.branch));
   for (const std::string& hop : to.route) text.add(HeaderId::route, hop);

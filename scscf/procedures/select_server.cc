@@ -45,7 +45,7 @@ const Candidate& draw(const std::vector<Candidate>& candidates) {
 }  // namespace
 
 Chosen choose_named(const Core& core, const std::string& name) {
-  if (core.settings.serving && same_server(name, core.settings.name)) return Choice{.ourselves = true, .other = {}};
+  if (core.settings().serving && same_server(name, core.settings().name)) return Choice{.ourselves = true, .other = {}};
   if (const OtherServer* server = find_server(core, name)) return Choice{.ourselves = false, .other = *server};
   return Outcome{.code = 480, .why = absl::StrFormat("the HSS named the S-CSCF %s, which is not in `servers`", name)};
 }
@@ -65,8 +65,8 @@ Chosen choose_capable(Core& core, const std::optional<cx::ServerCapabilities>& w
   auto add = [&](std::optional<Candidate> candidate, const std::string& name) {
     if (candidate) (core.silent_servers.contains(name) ? silent : living).push_back(std::move(*candidate));
   };
-  const Settings& settings = core.settings;
-  if (settings.serving && !was_tried(settings.name)) {
+  const Settings& settings = core.settings();
+  if (settings.serving && !core.draining && !was_tried(settings.name)) {
     add(judge(Choice{.ourselves = true, .other = {}}, settings.capabilities, settings.weight, wants), settings.name);
   }
   for (const OtherServer& server : settings.servers) {
@@ -76,6 +76,11 @@ Chosen choose_capable(Core& core, const std::optional<cx::ServerCapabilities>& w
         server.name);
   }
   std::vector<Candidate>& candidates = living.empty() ? silent : living;
+  if (candidates.empty() && core.draining) {
+    return Outcome{.code = 503,
+                   .headers = {{sip::HeaderId::retry_after, retry_when_drained}},
+                   .why = "this S-CSCF is draining, and no other is left"};
+  }
   if (candidates.empty()) {
     return Outcome{.code = 480, .why = "no S-CSCF is left that has the capabilities which the HSS demands"};
   }
@@ -93,7 +98,7 @@ bool same_server(std::string_view a, std::string_view b) {
 }
 
 const OtherServer* find_server(const Core& core, std::string_view name) {
-  for (const OtherServer& server : core.settings.servers) {
+  for (const OtherServer& server : core.settings().servers) {
     if (same_server(name, server.name)) return &server;
   }
   return nullptr;

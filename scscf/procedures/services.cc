@@ -40,7 +40,7 @@ absl::StatusOr<sip::Target> toward_server(const Core& core, const Passage& passa
                                           const ApplicationServer& server, const std::string& identifier) {
   auto uri = sip::Uri::parse(server.server_name);
   if (!uri.ok()) return uri.status();
-  auto flow = sip::next_hop(*uri, core.settings.listen, sip::Protocol::udp, core.settings.hosts);
+  auto flow = sip::next_hop(*uri, core.settings().listen, sip::Protocol::udp, core.settings().hosts);
   if (!flow.ok()) return flow.status();
   std::string back = absl::StrFormat("<sip:%s@%s;lr>", identifier, sent_by(core, *flow));
   sip::Target target = branch_of(core, passage, *flow, {loose(server.server_name), back});
@@ -54,7 +54,7 @@ Task<void> try_server(Core& core, Site& site, std::shared_ptr<sip::Forwarding> c
   std::vector<sip::Target> targets;
   targets.push_back(std::move(target));
   Timers::Id patience =
-      site.worker.timers().after(core.settings.services.answer_within, [weak = std::weak_ptr(context)] {
+      site.worker.timers().after(core.settings().services.answer_within, [weak = std::weak_ptr(context)] {
         auto waiting = weak.lock();
         if (waiting && !waiting->heard()) waiting->abandon();
       });

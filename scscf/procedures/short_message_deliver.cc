@@ -66,7 +66,7 @@ Task<Sent> deliver(Core& core, Site& site, std::string receiver, ShortMessages::
   }
   const ShortMessage& message = next.message;
   sms::RpData data{
-      .from = sms::Side::network, .reference = 0, .address = core.settings.short_messages.address, .tpdu = {}};
+      .from = sms::Side::network, .reference = 0, .address = core.settings().short_messages.address, .tpdu = {}};
   data.tpdu = message.submit.empty()
                   ? message.deliver
                   : sms::deliver_of(message.submit, message.originator, sms::Timestamp::of(message.sent), next.more);
@@ -102,7 +102,7 @@ void report_status(Core& core, Site& site, const ShortMessage& message, uint8_t 
                                                            .status = status}),
                       .originator = message.recipient,
                       .sent = now,
-                      .expires = core.clock.now() + core.settings.short_messages.longest};
+                      .expires = core.clock.now() + core.settings().short_messages.longest};
   if (core.short_messages.put(message.sender, std::move(report))) deliver_short_messages(core, site, message.sender);
 }
 
@@ -161,19 +161,19 @@ std::optional<RpTarget> rp_target(const Core& core, const ServedUser& user, std:
     if (takes_short_messages(contact) && better(contact)) best = &contact;
   }
   if (!best) return std::nullopt;
-  auto hop = sip::first_hop(best->path, best->uri, core.settings.listen, sip::Protocol::udp, core.settings.hosts);
+  auto hop = sip::first_hop(best->path, best->uri, core.settings().listen, sip::Protocol::udp, core.settings().hosts);
   if (!hop.ok()) return std::nullopt;
   return RpTarget{best->uri, best->path, hop->flow};
 }
 
 Task<sip::Answer> send_rp(Core& core, Site& site, RpTarget target, std::string identity, sms::RpMessage message,
                           std::string in_reply_to) {
-  const std::string& centre = core.settings.short_messages.uri;
+  const std::string& centre = core.settings().short_messages.uri;
   sip::ClientRequest request;
   request.method = sip::Method::message;
   request.branch = site.transactions.new_branch();
   request.flow = target.flow;
-  request.timers = core.settings.timers;
+  request.timers = core.settings().timers;
   sip::Writer text = sip::Writer::request("MESSAGE", target.request_uri);
   text.add(HeaderId::via, sip::TransactionLayer::via(target.flow.protocol, sent_by(core, target.flow), request.branch));
   for (const std::string& hop : target.route) text.add(HeaderId::route, hop);
@@ -185,7 +185,7 @@ Task<sip::Answer> send_rp(Core& core, Site& site, RpTarget target, std::string i
   text.add(HeaderId::p_asserted_identity, "<" + centre + ">");
   text.add(HeaderId::p_called_party_id, "<" + identity + ">");
   text.add(HeaderId::p_charging_vector,
-           absl::StrFormat("icid-value=%s;orig-ioi=%s", random_hex(32), sip::quote(core.settings.home_domain)));
+           absl::StrFormat("icid-value=%s;orig-ioi=%s", random_hex(32), sip::quote(core.settings().home_domain)));
   if (!in_reply_to.empty()) text.add(HeaderId::in_reply_to, in_reply_to);
   text.add(HeaderId::request_disposition, "no-fork");
   text.add(HeaderId::accept_contact, "*;+g.3gpp.smsip;require;explicit");

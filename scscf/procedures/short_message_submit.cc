@@ -28,7 +28,7 @@ Task<Receiver> find_receiver(Core& core, Site& site, sms::Address number) {
     co_return Receiver{"", static_cast<uint8_t>(sms::RpCause::invalid_mandatory_information),
                        "no number to send it to"};
   }
-  std::vector<std::string> identities = possible_identities(core.settings.numbers, *uri, core.settings.home_domain);
+  std::vector<std::string> identities = possible_identities(core.settings().numbers, *uri, core.settings().home_domain);
   for (const std::string& identity : identities) {
     auto user = find_served_user(core, identity);
     if (!user) continue;
@@ -102,7 +102,7 @@ Task<void> submit(Core& core, Site& site, Submitter submitter, sms::RpData data)
   Receiver receiver = co_await find_receiver(core, site, tpdu->destination);
   if (receiver.cause != 0) co_return co_await refuse(receiver.cause, receiver.why);
   WallTime now = core.clock.wall();
-  Duration longest = core.settings.short_messages.longest;
+  Duration longest = core.settings().short_messages.longest;
   ShortMessage message{
       .submit = data.tpdu,
       .deliver = {},
@@ -150,7 +150,7 @@ bool from_network(const sms::RpMessage& message) {
 }  // namespace
 
 bool is_short_message(const Core& core, const sip::Message& request) {
-  if (!core.settings.short_messages.enabled || request.method() != sip::Method::message) return false;
+  if (!core.settings().short_messages.enabled || request.method() != sip::Method::message) return false;
   return sip::body_is(request, sms::rp_content_type);
 }
 

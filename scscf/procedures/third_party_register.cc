@@ -17,9 +17,9 @@ using sip::HeaderId;
 
 // What the criteria are compared with where no handset's REGISTER brought the change about.
 sip::Message own_register(const Core& core, const ThirdPartyRegistration& registration) {
-  sip::Writer text = sip::Writer::request("REGISTER", "sip:" + core.settings.home_domain);
+  sip::Writer text = sip::Writer::request("REGISTER", "sip:" + core.settings().home_domain);
   text.add(HeaderId::via,
-           sip::TransactionLayer::via(sip::Protocol::udp, core.settings.listen.front().text(), "z9hG4bKown"));
+           sip::TransactionLayer::via(sip::Protocol::udp, core.settings().listen.front().text(), "z9hG4bKown"));
   text.add(HeaderId::max_forwards, "70");
   text.add(HeaderId::from, "<" + registration.identity + ">;tag=own");
   text.add(HeaderId::to, "<" + registration.identity + ">");
@@ -78,15 +78,15 @@ sip::ClientRequest make_register(const Core& core, Site& site, const ThirdPartyR
   request.method = sip::Method::register_;
   request.branch = site.transactions.new_branch();
   request.flow = flow;
-  request.timers = core.settings.timers;
+  request.timers = core.settings().timers;
   sip::Writer text = sip::Writer::request("REGISTER", server.server_name);
   text.add(HeaderId::via, sip::TransactionLayer::via(flow.protocol, sent_by(core, flow), request.branch));
   text.add(HeaderId::max_forwards, "70");
-  text.add(HeaderId::from, absl::StrFormat("<%s>;tag=%s", core.settings.name, random_hex(16)));
+  text.add(HeaderId::from, absl::StrFormat("<%s>;tag=%s", core.settings().name, random_hex(16)));
   text.add(HeaderId::to, "<" + registration.identity + ">");
   text.add(HeaderId::call_id, random_hex(32));
   text.add(HeaderId::cseq, "1 REGISTER");
-  text.add(HeaderId::contact, "<" + core.settings.name + ">");
+  text.add(HeaderId::contact, "<" + core.settings().name + ">");
   text.add(HeaderId::expires, std::to_string(seconds_of(registration.expires)));
   std::string icid = random_hex(32);
   if (registration.request) {
@@ -99,7 +99,7 @@ sip::ClientRequest make_register(const Core& core, Site& site, const ThirdPartyR
     if (vector.ok() && vector->params.has("icid-value")) icid = vector->params.unquoted("icid-value");
   }
   text.add(HeaderId::p_charging_vector,
-           absl::StrFormat("icid-value=%s;orig-ioi=%s", sip::quote(icid), sip::quote(core.settings.home_domain)));
+           absl::StrFormat("icid-value=%s;orig-ioi=%s", sip::quote(icid), sip::quote(core.settings().home_domain)));
   Part body = body_of(server, registration);
   request.wire = body.type.empty() ? std::move(text).finish() : std::move(text).finish(body.type, body.text);
   return request;
@@ -111,7 +111,7 @@ Task<std::optional<std::string>> send_register(Core& core, Site& site,
   const ApplicationServer& server = registration->criteria->at(index).application_server;
   auto uri = sip::Uri::parse(server.server_name);
   if (!uri.ok()) co_return "its name is not a URI";
-  auto flow = sip::next_hop(*uri, core.settings.listen, sip::Protocol::udp, core.settings.hosts);
+  auto flow = sip::next_hop(*uri, core.settings().listen, sip::Protocol::udp, core.settings().hosts);
   if (!flow.ok()) co_return std::string(flow.status().message());
   sip::ClientRequest request = make_register(core, site, *registration, server, *flow);
   sip::Answer answer;

@@ -90,7 +90,7 @@ void watch_deadline(Core& core, Site& site, const std::shared_ptr<Call>& call) {
 // A 2xx to INVITE or UPDATE starts the session timer anew. The caller holds the call's lock.
 void refresh(Core& core, Site& site, const std::shared_ptr<Call>& call, Duration interval) {
   call->interval = interval;
-  Duration left = interval > Duration::zero() ? interval : core.settings.longest_call;
+  Duration left = interval > Duration::zero() ? interval : core.settings().longest_call;
   call->deadline = core.clock.now() + left;
   call->ends = core.clock.wall() + std::chrono::duration_cast<WallTime::duration>(left);
   watch_deadline(core, site, call);
@@ -126,7 +126,7 @@ Step note_invite_response(Core& core, Site& site, const std::shared_ptr<Call>& c
     call->since = core.clock.wall();
     return Step::rings;
   }
-  Duration interval = session_interval(core.settings, response, call->caller_supports_timer, &edits);
+  Duration interval = session_interval(core.settings(), response, call->caller_supports_timer, &edits);
   if (!before) return Step::none;  // the 2xx once more
   call->state = CallState::answered;
   call->since = call->answered = core.clock.wall();
@@ -234,7 +234,7 @@ void note_response(Core& core, Site& site, const std::shared_ptr<Call>& call, co
   Party& answering = from_caller ? call->caller : call->callee;
   if (std::string contact = contact_of(response); !contact.empty()) answering.target = std::move(contact);
   if (call->state != CallState::answered) return;
-  Duration interval = session_interval(core.settings, response, false, nullptr);
+  Duration interval = session_interval(core.settings(), response, false, nullptr);
   if (interval > Duration::zero()) refresh(core, site, call, interval);
 }
 

@@ -12,6 +12,8 @@ namespace {
 
 constexpr Duration deadline = std::chrono::seconds(5);
 constexpr std::string_view host = "hss1.ims.example.org";
+constexpr uint32_t diameter_time_of_start = 2'208'988'800U + 1'700'000'000U;  // where the scenario's clock begins
+const std::vector<cx::SupportedFeatures> restoration_feature = {{.list_id = 1, .features = 4}};
 
 std::vector<uint8_t> bytes(std::string_view hex) {
   std::string raw = from_hex(hex);
@@ -100,12 +102,18 @@ Task<HssOutcome<cx::ServerAssignmentAnswer>> FakeHss::assign(Worker& worker, cx:
   std::string text =
       absl::StrFormat("SAR %d %s %s%s%s", static_cast<int>(request.type), request.impi, joined(request.impus),
                       request.user_data_available ? " have-data" : "", at(request.routing));
+  if (request.restoration) {
+    for (const cx::RestorationInfo& kept : request.restoration->contacts) {
+      text += absl::StrFormat(" keep %s by %s", kept.contact, kept.path);
+    }
+  }
   return ask<cx::ServerAssignmentAnswer>(worker, std::move(request), std::move(text));
 }
 
 Task<HssOutcome<cx::LocationInfoAnswer>> FakeHss::locate(Worker& worker, cx::LocationInfoRequest request) {
-  std::string text =
-      absl::StrFormat("LIR %s%s%s", request.impu, request.originating ? " originating" : "", at(request.routing));
+  std::string text = absl::StrFormat("LIR %s%s%s%s", request.impu, request.originating ? " originating" : "",
+                                     request.type ? " type " + std::to_string(static_cast<int>(*request.type)) : "",
+                                     at(request.routing));
   return ask<cx::LocationInfoAnswer>(worker, std::move(request), std::move(text));
 }
 
@@ -153,6 +161,7 @@ FakeHss::Answers FakeHss::answer_to(const std::string& command, const Arguments&
     cx::MultimediaAuthAnswer maa;
     if (arguments.words.size() > 1) maa = vector(arguments, impi, variables);
     maa.result = result;
+    if (named("features") == "restoration") maa.features = restoration_feature;
     return maa;
   }
   cx::ServerAssignmentAnswer saa;
@@ -161,6 +170,16 @@ FakeHss::Answers FakeHss::answer_to(const std::string& command, const Arguments&
     const std::string* profile = variables.find(arguments.words[1]);
     if (!profile) throw Failure("no text is called " + arguments.words[1]);
     saa.user_data = variables.expand(*profile);
+  }
+  if (named("features") == "restoration") saa.features = restoration_feature;
+  if (std::string contact = named("restore"); !contact.empty()) {
+    cx::ScscfRestorationInfo info{.impi = named("impi"), .contacts = {}, .registration_timeout = {}, .scheme = {}};
+    info.contacts.push_back(
+        {.path = named("path"), .contact = contact, .initial_cseq = 2, .call_id = "before", .ue = {}, .pcscf = {}});
+    if (std::string seconds = named("for"); !seconds.empty()) {
+      info.registration_timeout = diameter_time_of_start + static_cast<uint32_t>(std::stoul(seconds));
+    }
+    saa.restoration.push_back(std::move(info));
   }
   return saa;
 }

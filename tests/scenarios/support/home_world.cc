@@ -36,10 +36,10 @@ void HomeWorld::hop(const Step& step, Variables& variables) {
 }
 
 bool HomeWorld::divert(const sip::Flow& flow, const std::string& bytes) {
-  bool from_scscf = flow.local == scscf.core.settings.listen.front() || flow.remote == pcscf.core.settings.mw;
+  bool from_scscf = flow.local == scscf.core.settings().listen.front() || flow.remote == pcscf.core.settings().mw;
   passed_.push_back({from_scscf ? "scscf" : "pcscf", bytes});
-  bool to_scscf = flow.remote == scscf.core.settings.listen.front();
-  bool to_pcscf = flow.remote == pcscf.core.settings.mw;
+  bool to_scscf = flow.remote == scscf.core.settings().listen.front();
+  bool to_pcscf = flow.remote == pcscf.core.settings().mw;
   sip::Flow there{flow.protocol, flow.remote, flow.local, 0};
   if (to_scscf || to_pcscf) {
     worker.post([this, to_scscf, bytes, there] { (to_scscf ? scscf.layer : pcscf.layer).received(bytes, there); });

@@ -82,8 +82,9 @@ Pcscf::Pcscf(World& w, sip::Transport& transport, const SettingsText& settings)
     world.worker.post([this, expiry] { world.worker.spawn(pcscf::kernel_expired(core, core.sites.front(), expiry)); });
   });
   std::vector<asio::ip::address> addresses;
-  for (const sip::Endpoint& gm : core.settings.gm) addresses.push_back(gm.address);
-  (void)kernel.prepare(ipsec::End::pcscf, addresses, core.settings.ps, core.settings.pc, core.settings.algorithms);
+  for (const sip::Endpoint& gm : core.settings().gm) addresses.push_back(gm.address);
+  (void)kernel.prepare(ipsec::End::pcscf, addresses, core.settings().ps, core.settings().pc,
+                       core.settings().algorithms);
 }
 
 bool Pcscf::step(const Step& step, Variables& variables) {
@@ -91,6 +92,8 @@ bool Pcscf::step(const Step& step, Variables& variables) {
   Arguments arguments = arguments_of(all);
   if (step.word == "kernel:") {
     kernel_step(arguments.words);
+  } else if (step.word == "drain" || step.word == "resume") {
+    core.draining = step.word == "drain";
   } else if (step.word != "expect" || !expectation(arguments.words, all)) {
     return false;
   }

@@ -9,6 +9,7 @@
 //   kernel: fail sa N                                 the N-th security association from now is refused
 //   kernel: time-out install|remove|...               the next such call is not answered for 2 s
 //   kernel: expire ADDRESS SPI                        its hard limit has come
+//   drain | resume                                    as the operator says
 //   expect sas N | sets STATE ... | outbound-port N   of the kernel; of all sets, oldest first; port-pc of our requests
 //   expect state IMPI STATE | why IMPI TEXT | nat IMPI | spis N
 #pragma once

@@ -130,6 +130,7 @@ Arguments arguments_of(const std::string& text) {
         quoted = !quoted;
         continue;
       }
+      if (text[at] == '\\' && text.substr(at + 1, 1) == "\"") ++at;
       if (text[at] == '=' && equals == std::string::npos && !quoted) equals = word.size();
       word += text[at];
     }

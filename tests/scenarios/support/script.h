@@ -23,7 +23,7 @@
 //                              lines below change it: `Header: value` replaces the first row or adds one,
 //                              `+ Header: value` adds a row (before Content-Length where there is one; `$ Header:
 //                              value`: behind everything), `- Header` removes every row. k=v binds variables for this
-//                              message only; v may be "quoted".
+//                              message only; v may be "quoted", \" in it stands for a quote.
 //   < FLOW [MESSAGE k=v ...]   the oldest message that the daemon sent and nobody looked at is this one, by this way
 //                              A body of octets stands as `hex: 00 2a ff` when it comes in, and as `hex: 002aff` where
 //                              it is expected: so is every body with control characters shown.

@@ -128,6 +128,8 @@ scscf::Settings settings_from(const SettingsText& text) {
       add_host(s, value);
     else if (key == "capabilities")
       s.capabilities = {static_cast<uint32_t>(std::stoul(value))};
+    else if (key == "request_uri")
+      s.services.request_uri = value == "whole" ? scscf::RequestUriPart::whole : scscf::RequestUriPart::host_or_number;
     else if (key == "weight")
       s.weight = static_cast<uint32_t>(std::stoul(value));
     else if (key.starts_with("short_messages"))
@@ -156,6 +158,7 @@ std::string call_text(scscf::Call& call) {
 
 Scscf::Scscf(World& w, sip::Transport& transport, const SettingsText& settings)
     : world(w),
+      settings_text(settings),
       core(settings_from(settings), hss, w.clock, w.report()),
       layer(w.worker, transport, index, scscf::transaction_options(core)),
       pushes((core.sites.push_back({w.worker, layer}), core), core.sites.front()) {
@@ -171,6 +174,12 @@ bool Scscf::step(const Step& step, Variables& variables) {
     scscf::expire_short_messages(core, core.sites.front());
     scscf::release_unregistered(core, core.sites.front());
     core.original_dialogs.sweep(world.clock.now() - std::chrono::minutes(5));
+  } else if (step.word == "drain" || step.word == "resume") {
+    core.draining = step.word == "drain";
+  } else if (step.word == "reload") {
+    size_t space = step.rest.find(' ');
+    settings_text[step.rest.substr(0, space)] = variables.expand(step.rest.substr(space + 1));
+    core.configure(settings_from(settings_text));
   } else if (step.word == "operator:" && step.rest == "hangup") {
     for (auto& call : core.calls.all()) {
       scscf::release(core, core.sites.front(), call, "SIP;cause=480;text=\"Released\"", "the operator hung up");

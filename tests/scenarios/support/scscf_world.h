@@ -13,6 +13,8 @@
 //   operator: deregister IMPI deactivated|rejected
 //   operator: hangup                                 every call
 //   expect state IMPI STATE | why IMPI TEXT | contacts N | challenges N | subscriptions N | hss-idle
+//   drain | resume                                   as the operator says
+//   reload KEY VALUE                                 another value of a setting while it runs
 //   every-minute                                     what the daemon does each minute with short messages
 //   expect calls N | call STATE ...                  of all calls
 //   expect short-messages N                          that wait
@@ -32,6 +34,7 @@ class Scscf {
   std::string left_over() const { return hss.waiting(); }
 
   World& world;
+  SettingsText settings_text;
   FakeHss hss;
   sip::TransactionIndex index;
   scscf::Core core;

@@ -243,8 +243,8 @@ TEST(Lives, when_many_handsets_live_on_four_workers_of_each_daemon_then_all_succ
     pcscf::serve(p_core, p_core.sites[i]);
   }
   ASSERT_TRUE(kernel
-                  .prepare(ipsec::End::pcscf, {p_core.settings.gm[0].address}, p_core.settings.ps, p_core.settings.pc,
-                           p_core.settings.algorithms)
+                  .prepare(ipsec::End::pcscf, {p_core.settings().gm[0].address}, p_core.settings().ps,
+                           p_core.settings().pc, p_core.settings().algorithms)
                   .ok());
 
   Stack u_stack(network, Network::handsets, 1, clock, {});

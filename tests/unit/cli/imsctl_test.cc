@@ -71,6 +71,22 @@ class Users final : public control::Operator {
     callee.set_text(request.callee() + " with " + request.headers(0));
     return reply;
   }
+  absl::StatusOr<v1::DrainReply> drain(const v1::DrainRequest& request) override {
+    v1::DrainReply reply;
+    reply.set_draining(!request.resume());
+    reply.set_calls(static_cast<uint32_t>(left));
+    if (left > 0) --left;
+    return reply;
+  }
+  absl::StatusOr<v1::ChangeSubscriberReply> change_subscriber(const v1::ChangeSubscriberRequest& request) override {
+    changed = request;
+    v1::ChangeSubscriberReply reply;
+    reply.add_user_data("<IMSSubscription/>");
+    if (request.push()) reply.mutable_pushed()->set_result("DIAMETER_SUCCESS");
+    return reply;
+  }
+  int left = 0;
+  v1::ChangeSubscriberRequest changed;
   absl::StatusOr<v1::HangupReply> hangup(const v1::HangupRequest& request) override {
     if (request.call() == "nobody") return absl::NotFoundError("nobody has no call");
     v1::HangupReply reply;
@@ -101,6 +117,10 @@ class ImsctlTest : public testing::Test {
     options.program = "pcscf";
     options.name = "d.example.org";
     options.lab_hss = true;
+    options.reload = [this]() -> control::Reloaded {
+      if (wrong_file) return absl::InvalidArgumentError("d.yaml:4: log.level: is not right");
+      return std::vector<config::Change>{{"log.level", false}, {"workers", true}};
+    };
     auto started = control::ControlServer::start(options, users_, events_);
     ASSERT_TRUE(started.ok()) << started.status();
     server_ = *std::move(started);
@@ -122,6 +142,7 @@ class ImsctlTest : public testing::Test {
   std::string folder_;
   std::string address_;
   std::string nobody_;
+  bool wrong_file = false;
   SystemClock clock_;
   control::Events events_{clock_};
   Users users_;
@@ -161,6 +182,45 @@ TEST_F(ImsctlTest, when_no_daemon_is_reachable_then_the_code_is_3) {
   EXPECT_EQ(run({"--pcscf", nobody_, "status"}), 3);
   EXPECT_EQ(out_, "");
   EXPECT_THAT(err_, testing::StartsWith("imsctl: the P-CSCF at " + nobody_ + " is not reachable: "));
+}
+
+TEST_F(ImsctlTest, when_files_are_read_again_then_it_says_what_changed_and_what_needs_a_restart) {
+  EXPECT_EQ(run({"--pcscf", address_, "reload"}), 0);
+  EXPECT_EQ(out_,
+            "P-CSCF at " + address_ + ": changed: log.level\nP-CSCF at " + address_ + ": needs a restart: workers\n");
+  wrong_file = true;
+  EXPECT_EQ(run({"--pcscf", address_, "reload"}), 1);
+  EXPECT_EQ(out_, "");
+  EXPECT_THAT(err_, HasSubstr("d.yaml:4: log.level: is not right"));
+}
+
+TEST_F(ImsctlTest, when_daemons_drain_then_it_waits_until_nothing_is_left) {
+  users_.left = 2;
+  EXPECT_EQ(run({"--scscf", address_, "drain"}), 0);
+  EXPECT_EQ(out_, "S-CSCF at " + address_ + ": drained\n");
+  EXPECT_EQ(err_, "S-CSCF at " + address_ + ": draining, 2 calls and 0 transactions left\nS-CSCF at " + address_ +
+                      ": draining, 1 calls and 0 transactions left\n");
+  users_.left = 1000;
+  EXPECT_EQ(run({"--scscf", address_, "drain", "--within", "0s"}), 1);
+  EXPECT_EQ(run({"--scscf", address_, "drain", "--no-wait"}), 0);
+  EXPECT_EQ(run({"--scscf", address_, "drain", "--resume"}), 0);
+  EXPECT_EQ(out_, "S-CSCF at " + address_ + ": takes new calls and registrations\n");
+  EXPECT_EQ(run({"--scscf", nobody_, "drain"}), 3);
+}
+
+TEST_F(ImsctlTest, when_a_subscriber_is_changed_then_the_change_arrives_and_its_profile_is_shown) {
+  std::ofstream(folder_ + "/ifc.xml") << "<InitialFilterCriteria/>";
+  EXPECT_EQ(run({"--labhss", address_, "hss", "subscriber", "001010000000001", "--bar", "--display-name", "Ann",
+                 "--add-impu", "tel:+1", "--remove-impu", "tel:+2", "--ifc", folder_ + "/ifc.xml", "--push"}),
+            0);
+  EXPECT_EQ(out_, "<IMSSubscription/>\n answered: DIAMETER_SUCCESS\n");
+  EXPECT_TRUE(users_.changed.barred());
+  EXPECT_EQ(users_.changed.display_name(), "Ann");
+  EXPECT_EQ(users_.changed.add_impus(0), "tel:+1");
+  EXPECT_EQ(users_.changed.remove_impus(0), "tel:+2");
+  EXPECT_EQ(users_.changed.ifc(0), "<InitialFilterCriteria/>");
+  EXPECT_EQ(run({"--labhss", address_, "hss", "subscriber", "1", "--ifc", folder_ + "/none.xml"}), 2);
+  EXPECT_EQ(run({"--labhss", address_, "hss", "subscriber", "1", "--ifc", folder_ + "/ifc.xml", "--no-ifc"}), 2);
 }
 
 TEST_F(ImsctlTest, when_no_address_is_known_then_it_says_what_to_give) {

@@ -26,7 +26,7 @@ class DaemonTest : public testing::Test {
   void TearDown() override { unlink(path_.c_str()); }
 
   std::optional<int> start(Daemon& daemon, std::vector<const char*> arguments,
-                           const std::function<absl::Status(const config::Locations&)>& check = nullptr) {
+                           const Daemon::Check<v1::ImsctlConfig>& check = nullptr) {
     arguments.insert(arguments.begin(), "pcscf");
     testing::internal::CaptureStdout();
     testing::internal::CaptureStderr();
@@ -65,9 +65,11 @@ TEST_F(DaemonTest, when_the_file_is_wrong_then_the_errors_go_to_stderr) {
 TEST_F(DaemonTest, when_the_daemon_s_own_check_fails_then_its_error_is_printed) {
   Daemon daemon("pcscf", "about");
   EXPECT_EQ(start(daemon, {"--config", path_.c_str()},
-                  [](const config::Locations& where) { return where.error("pcscf[0]", "is taken"); }),
+                  [](const v1::ImsctlConfig& read, const config::Locations& where) {
+                    return where.error("pcscf[0]", read.pcscf(0) + " is taken");
+                  }),
             2);
-  EXPECT_EQ(err_, path_ + ":1: pcscf[0]: is taken\n");
+  EXPECT_EQ(err_, path_ + ":1: pcscf[0]: unix:/run/p.sock is taken\n");
 }
 
 TEST_F(DaemonTest, when_the_command_line_is_wrong_then_the_code_is_2) {
@@ -81,12 +83,43 @@ TEST_F(DaemonTest, when_the_command_line_is_wrong_then_the_code_is_2) {
   EXPECT_THAT(out_, testing::StartsWith("pcscf "));
 }
 
-TEST_F(DaemonTest, when_a_signal_comes_then_it_stops_with_0_and_sighup_is_passed_over) {
+TEST_F(DaemonTest, when_a_signal_comes_then_it_stops_with_0_and_sighup_reloads) {
   Daemon daemon("pcscf", "about");
+  EXPECT_EQ(start(daemon, {"--config", path_.c_str()}), std::nullopt);
+  std::string applied;
+  daemon.applies<v1::ImsctlConfig>([&](const v1::ImsctlConfig& next) { applied = next.pcscf(0); });
+  std::ofstream(path_) << "pcscf: [\"unix:/run/other.sock\"]\n";
   // To this thread: those of other tests do not block signals.
   raise(SIGHUP);
   raise(SIGTERM);
   EXPECT_EQ(daemon.wait_for_stop(), 0);
+  EXPECT_EQ(applied, "unix:/run/other.sock");
+}
+
+TEST_F(DaemonTest, when_the_file_is_wrong_at_a_reload_then_nothing_is_applied) {
+  Daemon daemon("pcscf", "about");
+  EXPECT_EQ(start(daemon, {"--config", path_.c_str()}), std::nullopt);
+  int applied = 0;
+  daemon.applies<v1::ImsctlConfig>([&](const v1::ImsctlConfig&) { ++applied; });
+  std::ofstream(path_) << "pcscf: [nowhere]\n";
+  const Reloaded reloaded = daemon.reload();
+  EXPECT_EQ(reloaded.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(reloaded.status().message()), testing::HasSubstr(":1: pcscf[0]: \"nowhere\" is not right"));
+  EXPECT_EQ(applied, 0);
+}
+
+TEST_F(DaemonTest, when_the_file_changed_then_a_reload_names_the_keys_and_the_next_one_has_nothing_to_say) {
+  Daemon daemon("pcscf", "about");
+  EXPECT_EQ(start(daemon, {"--config", path_.c_str()}), std::nullopt);
+  daemon.applies<v1::ImsctlConfig>([](const v1::ImsctlConfig&) {});
+  std::ofstream(path_) << "pcscf: [\"unix:/run/p.sock\"]\nscscf: [\"unix:/run/s.sock\"]\n";
+  Reloaded reloaded = daemon.reload();
+  ASSERT_TRUE(reloaded.ok());
+  ASSERT_EQ(reloaded->size(), 1u);
+  EXPECT_EQ(reloaded->front().path, "scscf");
+  reloaded = daemon.reload();
+  ASSERT_TRUE(reloaded.ok());
+  EXPECT_TRUE(reloaded->empty());
 }
 
 TEST_F(DaemonTest, when_a_part_dies_then_the_first_code_counts) {

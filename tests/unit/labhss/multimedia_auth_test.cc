@@ -32,7 +32,7 @@ TEST_F(Lab, when_mar_comes_then_the_sim_opens_the_vector) {
   EXPECT_TRUE(opened->ik.equals(item.integrity_key));
   EXPECT_TRUE(state().authentication_pending);
   EXPECT_EQ(state().server_name, scscf);
-  EXPECT_EQ(state().state, State::not_registered);
+  EXPECT_EQ(state().state(), State::not_registered);
 }
 
 TEST_F(Lab, when_mar_is_malformed_then_the_result_says_how) {
@@ -143,7 +143,7 @@ TEST_F(Lab, when_another_s_cscf_authenticates_a_registered_user_then_the_old_one
   EXPECT_EQ(terminations[0].impus, (std::vector<std::string>{temporary, sip, tel}));
   EXPECT_EQ(terminations[0].reason, cx::DeregistrationReason::new_server_assigned);
   EXPECT_EQ(state().server_name, other);
-  EXPECT_EQ(state().state, State::registered);
+  EXPECT_EQ(state().state(), State::registered);
 }
 
 TEST_F(Lab, when_another_s_cscf_challenges_a_user_who_was_only_challenged_then_nobody_is_told) {

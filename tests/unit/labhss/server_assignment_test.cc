@@ -16,7 +16,7 @@ TEST_F(Lab, when_sar_registers_then_the_profile_comes_and_the_state_is_registere
   EXPECT_EQ(answer.result, cx::base::success);
   EXPECT_EQ(answer.impi, impi);
   EXPECT_THAT(answer.user_data, testing::HasSubstr("<Identity>tel:+15550100001</Identity>"));
-  EXPECT_EQ(state().state, State::registered);
+  EXPECT_EQ(state().state(), State::registered);
   EXPECT_FALSE(state().authentication_pending);
   EXPECT_EQ(state().origin_host, "scscf." + domain);
   EXPECT_EQ(service->registered(), 1u);
@@ -36,7 +36,7 @@ TEST_F(Lab, when_the_profile_is_there_already_then_it_is_left_out) {
 
 TEST_F(Lab, when_the_hss_has_forgotten_a_registration_then_re_registration_restores_it) {
   EXPECT_EQ(sar(scscf, 2).result, cx::base::success);
-  EXPECT_EQ(state().state, State::registered);
+  EXPECT_EQ(state().state(), State::registered);
 }
 
 TEST_F(Lab, when_sar_asks_for_the_profile_only_then_the_s_cscf_must_be_the_stored_one) {
@@ -46,7 +46,7 @@ TEST_F(Lab, when_sar_asks_for_the_profile_only_then_the_s_cscf_must_be_the_store
   const cx::ServerAssignmentAnswer answer = sar(scscf, 0);
   EXPECT_EQ(answer.result, cx::base::success);
   EXPECT_FALSE(answer.user_data.empty());
-  EXPECT_EQ(state().state, State::registered);
+  EXPECT_EQ(state().state(), State::registered);
 }
 
 TEST_F(Lab, when_an_unregistered_user_is_served_then_the_s_cscf_is_stored) {
@@ -57,7 +57,7 @@ TEST_F(Lab, when_an_unregistered_user_is_served_then_the_s_cscf_is_stored) {
   EXPECT_EQ(answer.result, cx::base::success);
   EXPECT_EQ(answer.impi, impi);
   EXPECT_FALSE(answer.user_data.empty());
-  EXPECT_EQ(state().state, State::unregistered);
+  EXPECT_EQ(state().state(), State::unregistered);
   EXPECT_EQ(state().server_name, scscf);
 }
 
@@ -87,7 +87,7 @@ TEST_P(Deregistration, when_the_registration_ends_then_the_s_cscf_is_forgotten) 
   const cx::ServerAssignmentAnswer answer = sar(scscf, GetParam());
   EXPECT_EQ(answer.result, cx::base::success);
   EXPECT_TRUE(answer.user_data.empty());
-  EXPECT_EQ(state().state, State::not_registered);
+  EXPECT_EQ(state().state(), State::not_registered);
   EXPECT_EQ(state().server_name, "");
   EXPECT_EQ(sar(scscf, GetParam()).result, cx::base::success);  // once more changes nothing
 }
@@ -98,14 +98,14 @@ TEST_P(Deregistration, when_one_identity_of_the_set_or_none_is_named_then_all_en
     cx::ServerAssignmentRequest request = sar_request(scscf, GetParam());
     request.impus = impus;
     EXPECT_EQ(answer(request).result, cx::base::success);
-    EXPECT_EQ(state().state, State::not_registered);
+    EXPECT_EQ(state().state(), State::not_registered);
   }
 }
 
 TEST_P(Deregistration, when_another_s_cscf_asks_then_the_user_stays) {
   sar(scscf, 1);
   EXPECT_EQ(sar(other, GetParam()).result, cx::base::unable_to_comply);
-  EXPECT_EQ(state().state, State::registered);
+  EXPECT_EQ(state().state(), State::registered);
 }
 
 TEST_F(Lab, when_the_name_shall_be_kept_and_nothing_needs_it_then_it_is_not_stored) {
@@ -121,7 +121,7 @@ TEST_F(Lab, when_the_name_shall_be_kept_for_services_of_unregistered_users_then_
   for (const uint32_t type : {6u, 7u}) {
     sar(scscf, 1);
     EXPECT_EQ(sar(scscf, type).result, cx::base::success);
-    EXPECT_EQ(state().state, State::unregistered);
+    EXPECT_EQ(state().state(), State::unregistered);
     EXPECT_EQ(state().server_name, scscf);
   }
 }
@@ -136,7 +136,7 @@ TEST_F(Lab, when_authentication_fails_then_only_a_user_who_was_not_registered_is
     sar(scscf, 1);
     mar(scscf);
     EXPECT_EQ(sar(scscf, type).result, cx::base::success);
-    EXPECT_EQ(state().state, State::registered);
+    EXPECT_EQ(state().state(), State::registered);
     EXPECT_EQ(state().server_name, scscf);
     EXPECT_FALSE(state().authentication_pending);
     sar(scscf, 5);
@@ -185,7 +185,7 @@ TEST_F(Lab, when_sar_is_malformed_then_the_result_says_how) {
   request = sar_request(scscf, 4);
   request.impus = {tel, "tel:+15550100002"};
   EXPECT_EQ(answer(request).result, cx::experimental::identities_dont_match);
-  EXPECT_EQ(state().state, State::not_registered);
+  EXPECT_EQ(state().state(), State::not_registered);
 }
 
 }  // namespace
