@@ -85,6 +85,7 @@ struct User {
   std::vector<Registration> registrations;
   uint32_t last_number = 0;
   std::optional<Challenge> challenge;
+  bool hss_keeps_restoration = false;  // see procedures/restore_registration.h
   // For the operator.
   UserState state = UserState::none;
   WallTime since;

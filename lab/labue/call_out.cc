@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_format.h"
 #include "common/sip/headers.h"
+#include "common/sip/register_anew.h"
 #include "lab/labue/call.h"
 
 namespace lapwing::labue {
@@ -59,6 +60,7 @@ void Call::invite_answered(const sip::Answer& answer) {
     ++invite_out_.cseq;
     if (min_se_ > 0) return send_invite();
   }
+  if (sip::tells_to_register_anew(response)) line_.tell(event("told_to_register_anew").with("call_id", call_id_));
   failed(response.status(), absl::StrFormat("the network answered %d %s", response.status(), response.reason()));
 }
 

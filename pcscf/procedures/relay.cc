@@ -11,6 +11,7 @@
 #include "common/sip/forwarding.h"
 #include "common/sip/headers.h"
 #include "common/sip/next_hop.h"
+#include "common/sip/register_anew.h"
 #include "common/sip/validate.h"
 #include "pcscf/header_policy.h"
 #include "pcscf/procedures/subscribe_reg.h"
@@ -30,10 +31,13 @@ struct Refusal {
 };
 using Decision = std::variant<sip::Target, Refusal>;
 
+// More than its HSS takes for another question: it has sent 100 before it asks.
+constexpr Duration scscf_answers_within = std::chrono::seconds(6);
+
 void refuse(sip::ServerTransaction& transaction, const Core& core, const Refusal& refusal) {
   sip::Writer no = transaction.response(refusal.code, refusal.reason);
   if (!refusal.warning.empty()) {
-    no.add(HeaderId::warning, absl::StrFormat("399 %s %s", core.settings.name, sip::quote(refusal.warning)));
+    no.add(HeaderId::warning, absl::StrFormat("399 %s %s", core.settings().name, sip::quote(refusal.warning)));
   }
   transaction.respond(refusal.code, std::move(no).finish());
 }
@@ -87,12 +91,12 @@ std::optional<Refusal> check_dialog(Core& core, const Sender& sender, const sip:
 
 // Section 6.2: media that the operator does not want.
 std::optional<Refusal> check_media(const Core& core, const sip::Message& request) {
-  if (core.settings.media.allows_everything()) return std::nullopt;
+  if (core.settings().media.allows_everything()) return std::nullopt;
   std::string_view body = sip::body_part(request, "application/sdp");
   if (body.empty()) return std::nullopt;
   auto offer = sdp::parse(body);
   if (!offer.ok()) return Refusal{488, {}, "the session description cannot be read"};
-  if (auto why = sdp::refuse(core.settings.media, *offer)) return Refusal{488, {}, *why};
+  if (auto why = sdp::refuse(core.settings().media, *offer)) return Refusal{488, {}, *why};
   return std::nullopt;
 }
 
@@ -123,7 +127,7 @@ Decision toward_core(Core& core, const Sender& sender, const sip::Message& reque
   if (routes.rest.empty()) return Refusal{400, "No Route To The Core"};
   auto hop = sip::NameAddr::parse(routes.rest.front());
   if (!hop.ok()) return Refusal{400, "Bad Route"};
-  auto flow = sip::next_hop(hop->uri, {core.settings.mw}, core.settings.entry.protocol, core.settings.hosts);
+  auto flow = sip::next_hop(hop->uri, {core.settings().mw}, core.settings().entry.protocol, core.settings().hosts);
   if (!flow.ok()) return Refusal{400, "Route Leads Nowhere"};
   target.flow = *flow;
   target.large = sip::by_tcp(*flow, hop->uri);
@@ -133,11 +137,11 @@ Decision toward_core(Core& core, const Sender& sender, const sip::Message& reque
   if (initial) {
     target.edits.append(HeaderId::p_charging_vector,
                         absl::StrFormat("icid-value=%s;icid-generated-at=%s;orig-ioi=%s", random_hex(32),
-                                        core.settings.name, sip::quote(core.settings.home_domain)));
+                                        core.settings().name, sip::quote(core.settings().home_domain)));
   }
   if (sip::makes_dialog(request)) record_route(target.edits, core, *sender.handset, came_by, true);
-  target.sent_by = core.settings.mw.text();
-  target.timers = core.settings.core_timers;
+  target.sent_by = core.settings().mw.text();
+  target.timers = core.settings().core_timers;
   return target;
 }
 
@@ -158,7 +162,7 @@ Decision toward_handset(Core& core, Handset& handset, const sip::Message& reques
     target.large->protocol = sip::Protocol::tcp;
   }
   target.sent_by = gm_sent_by(core, target.flow);
-  target.timers = core.settings.handset_timers;
+  target.timers = core.settings().handset_timers;
   return target;
 }
 
@@ -180,6 +184,34 @@ Task<void> forward(Core& core, Site& site, TransactionPtr transaction, Decision 
   co_await context->send_only(std::move(std::get<sip::Target>(decision)));
 }
 
+// To the S-CSCF, which answers an INVITE with 100 at once. When it says nothing to a request that begins something, the
+// handset is told to register anew, and so finds another (section 5.2.6.3, TS 23.380 section 4.2).
+Task<void> forward_to_core(Core& core, Site& site, TransactionPtr transaction, sip::Target target, std::string impi,
+                           std::string path) {
+  const sip::Message& request = transaction->request();
+  auto context =
+      sip::Forwarding::make(site.transactions, transaction,
+                            [](sip::Edits& edits, const sip::Message& response) { strip_to_handset(edits, response); });
+  if (sip::in_dialog(request)) co_return co_await context->send_only(std::move(target));
+  Timers::Id patience = 0;
+  if (request.method() == sip::Method::invite) {
+    patience = site.worker.timers().after(scscf_answers_within, [weak = std::weak_ptr(context)] {
+      auto waiting = weak.lock();
+      if (waiting && !waiting->heard()) waiting->abandon();
+    });
+  }
+  std::string scscf = target.flow.remote.text();
+  std::vector<sip::Target> targets;
+  targets.push_back(std::move(target));
+  co_await context->send(std::move(targets));
+  site.worker.timers().cancel(patience);
+  if (context->heard() || context->over()) co_return context->finish();
+  core.report("scscf.silent", impi, "",
+              absl::StrFormat("the S-CSCF at %s does not answer a %s: the handset is told to register anew", scscf,
+                              request.method_text()));
+  sip::tell_to_register_anew(*transaction, path, "The S-CSCF does not answer");
+}
+
 // Section 5.2.6.4: the handset's responses outside a dialog say who answers, and carry the request's charging vector.
 sip::Forwarding::EditResponse responses_of(const Core& core, std::shared_ptr<Handset> handset,
                                            const sip::Message& request) {
@@ -187,7 +219,7 @@ sip::Forwarding::EditResponse responses_of(const Core& core, std::shared_ptr<Han
   auto party = sip::NameAddr::parse(request.header(HeaderId::p_called_party_id));
   std::string called = party.ok() ? std::string(party->uri.text) : "";
   std::string charging = sip::unfold(request.header(HeaderId::p_charging_vector));
-  if (!charging.empty()) charging += ";term-ioi=" + sip::quote(core.settings.home_domain);
+  if (!charging.empty()) charging += ";term-ioi=" + sip::quote(core.settings().home_domain);
   return [handset = std::move(handset), called = std::move(called), charging = std::move(charging)](
              sip::Edits& edits, const sip::Message& response) {
     strip_from_handset(edits, response);
@@ -214,8 +246,10 @@ Task<void> from_handset(Core& core, Site& site, TransactionPtr transaction) {
   if (sender->entry) switch_to(core, site, sender->handset, sender->entry->id);
   Decision decision = toward_core(core, *sender, request, transaction->flow());
   report_policy(core, *sender->handset, request, decision);
-  co_await forward(core, site, std::move(transaction), std::move(decision),
-                   [](sip::Edits& edits, const sip::Message& response) { strip_to_handset(edits, response); });
+  if (auto* refusal = std::get_if<Refusal>(&decision)) co_return refuse(*transaction, core, *refusal);
+  std::string path = core.route_uri(*sender->handset);
+  co_await forward_to_core(core, site, std::move(transaction), std::move(std::get<sip::Target>(decision)),
+                           sender->handset->impi, path.substr(1, path.size() - 2));
 }
 
 Task<void> to_handset(Core& core, Site& site, TransactionPtr transaction) {

@@ -8,6 +8,7 @@
 #include "scscf/procedures/challenge.h"
 #include "scscf/procedures/deadlines.h"
 #include "scscf/procedures/notify_reg.h"
+#include "scscf/procedures/restore_registration.h"
 #include "scscf/procedures/short_message.h"
 #include "scscf/procedures/third_party_register.h"
 #include "scscf/state.h"
@@ -126,7 +127,7 @@ Outcome registered_response(Core& core, const RegisterRequest& request, const Re
     std::string charging = "icid-value=" + sip::quote(request.icid);
     if (!request.orig_ioi.empty()) charging += ";orig-ioi=" + sip::quote(request.orig_ioi);
     ok.headers.emplace_back(HeaderId::p_charging_vector,
-                            charging + ";term-ioi=" + sip::quote(core.settings.home_domain));
+                            charging + ";term-ioi=" + sip::quote(core.settings().home_domain));
   }
   return ok;
 }
@@ -135,21 +136,32 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
   bool known = false, late = false;
   cx::ServerAssignmentRequest sar;
   std::shared_ptr<const UserProfile> profile;
+  Registration next;  // as it will be, for the HSS to keep
+  bool keeps = false;
   core.registrar.with_existing(request->impi, [&](User& user) {
+    keeps = user.hss_keeps_restoration;
     Registration* registration = user.registration_of(request->impu);
     if (!registration) return;
     known = true;
     late = out_of_order(*registration, *request);
     profile = registration->profile;
+    if (keeps) next = *registration;
     sar.routing.destination_host = registration->hss_host;
   });
   if (late) co_return Outcome{.code = 500, .why = "CSeq is not higher than that of the last REGISTER of this Call-ID"};
 
   sar.impi = request->impi;
   sar.impus = {request->impu_uri};
-  sar.server_name = core.settings.name;
+  sar.server_name = core.settings().name;
   sar.type = known ? cx::ServerAssignmentType::re_registration : cx::ServerAssignmentType::registration;
-  sar.user_data_available = known;
+  sar.user_data_available = known && core.profiles.is_current(*profile);
+  sar.features = our_features();
+  std::vector<Binding> replaced;
+  if (keeps) {
+    put_contacts(core, *request, next, authenticated, replaced);
+    replaced.clear();
+    sar.restoration = restoration_info(core, request->impi, next);
+  }
   auto outcome = co_await core.hss.assign(site.worker, std::move(sar));
   if (auto* failure = std::get_if<HssFailure>(&outcome)) co_return hss_failed(*failure, "SAR");
   auto& saa = std::get<cx::ServerAssignmentAnswer>(outcome);
@@ -171,7 +183,6 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
   if (!served)
     co_return Outcome{.code = 403, .why = "SAA: the user profile does not contain the identity that registers"};
 
-  std::vector<Binding> replaced;
   std::vector<std::string> before, after;
   Registration now;
   core.registrar.with(request->impi, [&](User& user) {
@@ -183,6 +194,7 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
       registration->since = core.clock.wall();
       registration->number = ++user.last_number;
     }
+    user.hss_keeps_restoration = hss_keeps_restoration(saa.features);
     registration->profile = profile;
     registration->set = set;
     registration->hss_host = saa.routing.origin_host;

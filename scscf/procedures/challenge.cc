@@ -6,6 +6,7 @@
 #include "common/runtime/ids.h"
 #include "common/sip/headers.h"
 #include "scscf/procedures/deadlines.h"
+#include "scscf/procedures/restore_registration.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -61,8 +62,9 @@ Task<Outcome> challenge(Core& core, Site& site, SharedRegisterRequest request,
   cx::MultimediaAuthRequest mar;
   mar.impi = request->impi;
   mar.impu = request->impu_uri;
-  mar.server_name = core.settings.name;
+  mar.server_name = core.settings().name;
   mar.item.scheme = std::string(scheme);
+  mar.features = our_features();
   if (failed) {
     std::vector<uint8_t> rand_auts(failed->rand.begin(), failed->rand.end());
     rand_auts.insert(rand_auts.end(), failed->auts.begin(), failed->auts.end());
@@ -81,7 +83,7 @@ Task<Outcome> challenge(Core& core, Site& site, SharedRegisterRequest request,
   if (!vector) co_return Outcome{.code = 480, .why = "MAR: the HSS gave no usable Digest-AKAv1-MD5 vector"};
 
   Challenge pending;
-  pending.deadline = core.clock.now() + core.settings.await_auth;
+  pending.deadline = core.clock.now() + core.settings().await_auth;
   pending.call_id = request->call_id;
   pending.impu = request->impu;
   pending.impu_uri = request->impu_uri;
@@ -95,9 +97,10 @@ Task<Outcome> challenge(Core& core, Site& site, SharedRegisterRequest request,
 
   Outcome unauthorized{.code = 401, .why = failed ? "challenged again after a synchronisation failure" : "challenged"};
   unauthorized.headers.emplace_back(HeaderId::www_authenticate,
-                                    www_authenticate(core.settings, pending.nonce, *vector));
+                                    www_authenticate(core.settings(), pending.nonce, *vector));
   bool remembered = core.registrar.with(request->impi, [&](User& user) {
     user.challenge = std::move(pending);
+    user.hss_keeps_restoration = hss_keeps_restoration(maa.features);
     user.last_impu = request->impu;
     user.last_contact = request->contact_text();
     user.last_user_agent = request->user_agent;
@@ -179,7 +182,7 @@ Task<void> clear_pending(Core& core, Site& site, std::string impi, std::string i
   sar.routing.destination_host = std::move(hss_host);
   sar.impi = impi;
   sar.impus = {impu};
-  sar.server_name = core.settings.name;
+  sar.server_name = core.settings().name;
   sar.type = type;
   auto outcome = co_await core.hss.assign(site.worker, std::move(sar));
   if (auto* failure = std::get_if<HssFailure>(&outcome)) {

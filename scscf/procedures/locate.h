@@ -22,5 +22,7 @@ struct Location {
 
 // identities: what the request may mean, canonical, the likeliest first. originating: to serve the user who sends.
 Task<Location> locate(Core& core, Site& site, std::vector<std::string> identities, bool originating = false);
+// An S-CSCF in the place of one that is silent (TS 23.380 section 4.3): chosen by the capabilities that the HSS tells.
+Task<Location> locate_another(Core& core, Site& site, std::string identity, std::string silent);
 
 }  // namespace lapwing::scscf

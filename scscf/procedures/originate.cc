@@ -2,10 +2,13 @@
 
 #include "absl/strings/str_format.h"
 #include "common/sip/headers.h"
+#include "common/sip/register_anew.h"
+#include "scscf/procedures/restore_registration.h"
 #include "scscf/procedures/served_user.h"
 #include "scscf/procedures/services.h"
 #include "scscf/procedures/short_message.h"
 #include "scscf/procedures/terminate.h"
+#include "scscf/procedures/track_call.h"
 #include "scscf/procedures/unregistered_user.h"
 
 namespace lapwing::scscf {
@@ -28,11 +31,22 @@ std::optional<sip::Uri> served_user(const sip::Message& request, Origin origin) 
   return asserted_identity(request);
 }
 
-// A user who is registered, or for whom an application server speaks meanwhile.
+// A user who is registered, or for whom an application server speaks meanwhile. Of a handset that we do not know any
+// more the HSS may; else it is to register anew (504), which is not for us to answer in one line.
 Task<std::variant<ServedUser, Outcome>> find_caller(Core& core, Site& site, std::string canonical, Origin origin) {
   if (std::optional<ServedUser> caller = find_served_user(core, canonical)) co_return std::move(*caller);
   if (origin == Origin::application_server) co_return co_await unregistered_user(core, site, canonical, "");
-  co_return Outcome{.code = 403, .reason = "Caller Not Registered", .why = canonical + " is not registered"};
+  bool restored = co_await restore_registration(core, site, "", canonical);
+  std::optional<ServedUser> caller = restored ? find_served_user(core, canonical) : std::nullopt;
+  if (caller) co_return std::move(*caller);
+  co_return Outcome{.code = 504, .why = canonical + " is not registered here any more: it is told to register anew"};
+}
+
+// Section 5.4.3.2, as TS 23.380 section 4.2 wants it.
+void send_to_register_anew(Core& core, const Passage& passage, const std::string& why) {
+  std::string service_route = absl::StrFormat("sip:orig@%s;lr", sent_by(core, passage.transaction->flow()));
+  sip::tell_to_register_anew(*passage.transaction, service_route, "The S-CSCF does not know the registration any more");
+  if (passage.call) end_call(core, *passage.call, 504, why);
 }
 
 }  // namespace
@@ -44,6 +58,9 @@ Task<void> originate(Core& core, Site& site, std::shared_ptr<sip::ServerTransact
   if (!who) co_return refuse(core, *passage, 403, "Caller Not Asserted", "the request asserts no identity");
   auto found = co_await find_caller(core, site, who->canonical(), origin);
   if (auto* refused = std::get_if<Outcome>(&found)) {
+    if (refused->code == 504 && origin == Origin::handset) {
+      co_return send_to_register_anew(core, *passage, refused->why);
+    }
     co_return refuse(core, *passage, refused->code, refused->reason, refused->why);
   }
   ServedUser caller = std::move(std::get<ServedUser>(found));

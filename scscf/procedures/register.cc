@@ -4,6 +4,7 @@
 #include "scscf/procedures/bind.h"
 #include "scscf/procedures/challenge.h"
 #include "scscf/procedures/deregister.h"
+#include "scscf/procedures/restore_registration.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -11,6 +12,7 @@ namespace {
 // What the registrar knows of the user at this moment.
 struct Standing {
   std::optional<Challenge> challenge;  // of this Call-ID
+  bool challenged = false;             // by this Call-ID or another
   bool registered = false;
   bool contact_known = false;   // every contact of the request is registered already
   bool reauthenticate = false;  // the operator's period has passed
@@ -20,10 +22,11 @@ Standing standing_of(Core& core, const RegisterRequest& request) {
   Standing standing;
   core.registrar.with_existing(request.impi, [&](User& user) {
     if (user.challenge && user.challenge->call_id == request.call_id) standing.challenge = user.challenge;
+    standing.challenged = user.challenge.has_value();
     Registration* registration = user.registration_of(request.impu);
     if (!registration) return;
     standing.registered = true;
-    standing.reauthenticate = core.clock.now() - registration->authenticated >= core.settings.reauthenticate_after;
+    standing.reauthenticate = core.clock.now() - registration->authenticated >= core.settings().reauthenticate_after;
     standing.contact_known = true;
     for (const RequestedContact& contact : request.contacts) {
       bool found = false;
@@ -63,7 +66,7 @@ Task<std::optional<Outcome>> take_answer(Core& core, Site& site, SharedRegisterR
       forget_challenge(core, *request);
       co_return co_await authenticated(core, site, std::move(request));
     case Verdict::Kind::synchronise: {
-      if (challenge.resynchronisations >= core.settings.max_resynchronisations) break;
+      if (challenge.resynchronisations >= core.settings().max_resynchronisations) break;
       Resynchronisation failed{challenge.rand, *verdict.auts, challenge.resynchronisations + 1};
       co_return co_await scscf::challenge(core, site, std::move(request), failed);
     }
@@ -108,8 +111,8 @@ Task<Outcome> serve(Core& core, Site& site, SharedRegisterRequest request) {
 
   bool was_right = false;
   if (standing.challenge) {
-    bool response_counts = is_protected || core.settings.accept_unprotected_aka;
-    Verdict verdict = judge(*request, *standing.challenge, core.settings);
+    bool response_counts = is_protected || core.settings().accept_unprotected_aka;
+    Verdict verdict = judge(*request, *standing.challenge, core.settings());
     was_right = verdict.kind == Verdict::Kind::right;
     auto answered = co_await take_answer(core, site, request, *standing.challenge, std::move(verdict), response_counts);
     if (answered) co_return std::move(*answered);
@@ -120,7 +123,12 @@ Task<Outcome> serve(Core& core, Site& site, SharedRegisterRequest request) {
     co_return outcome;
   }
 
-  // Section 5.4.1.2.2: protected and not an answer: the user is registered, or must begin afresh.
+  // Section 5.4.1.2.2: protected and not an answer: the user is registered, or the HSS has it from before, or it must
+  // begin afresh.
+  if (!standing.registered && !standing.challenged) {
+    bool restored = co_await restore_registration(core, site, request->impi, request->impu_uri, true);
+    if (restored) standing = standing_of(core, *request);
+  }
   if (!standing.registered) {
     co_return Outcome{.code = 500,
                       .why = "marked as protected, but the user is neither registered nor challenged here"};

@@ -30,18 +30,6 @@ Answered read_answer(const sip::Credentials& credentials) {
   return answer;
 }
 
-// The Contact's parameters without expires, as they came.
-std::string kept_params(const sip::Params& params) {
-  std::string kept;
-  std::string_view rest = params.text();
-  while (auto item = sip::Params::take(rest)) {
-    if (sip::equals_ignoring_case(item->name, "expires")) continue;
-    kept.append(1, ';').append(item->name);
-    if (!item->value.empty()) kept.append(1, '=').append(item->value);
-  }
-  return kept;
-}
-
 // Reads the Contact headers; empty on success.
 std::optional<Outcome> read_contacts(const sip::Message& message, const Settings& settings, RegisterRequest& out) {
   uint32_t otherwise = seconds_of(settings.default_expires);
@@ -81,6 +69,18 @@ Protection protection_of(const std::string& value) {
 }
 
 }  // namespace
+
+// The Contact's parameters without expires, as they came.
+std::string kept_params(const sip::Params& params) {
+  std::string kept;
+  std::string_view rest = params.text();
+  while (auto item = sip::Params::take(rest)) {
+    if (sip::equals_ignoring_case(item->name, "expires")) continue;
+    kept.append(1, ';').append(item->name);
+    if (!item->value.empty()) kept.append(1, '=').append(item->value);
+  }
+  return kept;
+}
 
 bool RegisterRequest::deregisters() const {
   return star || (!contacts.empty() && std::all_of(contacts.begin(), contacts.end(),

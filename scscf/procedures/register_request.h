@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/sip/headers.h"
 #include "scscf/core.h"
 
 namespace lapwing::scscf {
@@ -54,6 +55,9 @@ using SharedRegisterRequest = std::shared_ptr<const RegisterRequest>;
 // The same binding by instance (and reg-id) where both have one, else by URI (RFC 5626 section 6, RFC 3261
 // section 10.3).
 bool same_binding(const Binding& binding, const RequestedContact& contact);
+
+// The parameters of a Contact as a Binding has them.
+std::string kept_params(const sip::Params& params);
 
 // An Outcome with 400, 403 or 423 when the registrar cannot take it.
 std::variant<SharedRegisterRequest, Outcome> read_register(std::shared_ptr<sip::ServerTransaction> transaction,

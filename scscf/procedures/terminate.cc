@@ -7,6 +7,7 @@
 #include "common/sip/next_hop.h"
 #include "scscf/caller_preferences.h"
 #include "scscf/procedures/locate.h"
+#include "scscf/procedures/select_server.h"
 #include "scscf/procedures/served_user.h"
 #include "scscf/procedures/services.h"
 #include "scscf/procedures/unregistered_user.h"
@@ -37,7 +38,8 @@ void share_breadth(const sip::Message& request, std::vector<sip::Target>& target
 // Steps 9 to 12: by the stored Path to the contact, which becomes the Request-URI.
 std::optional<sip::Target> toward_contact(const Core& core, const Passage& passage, const Binding& contact,
                                           const std::string& called) {
-  auto hop = sip::first_hop(contact.path, contact.uri, core.settings.listen, sip::Protocol::udp, core.settings.hosts);
+  auto hop =
+      sip::first_hop(contact.path, contact.uri, core.settings().listen, sip::Protocol::udp, core.settings().hosts);
   if (!hop.ok()) return std::nullopt;
   sip::Target target = branch_of(core, passage, hop->flow, contact.path);
   target.edits.request_uri(contact.uri);
@@ -103,15 +105,61 @@ Task<void> serve_unregistered(Core& core, Site& site, Passage passage, std::stri
   if (auto* refused = std::get_if<Outcome>(&user)) {
     co_return refuse(core, passage, refused->code, refused->reason, refused->why);
   }
-  co_await serve_callee(core, site, std::move(passage), std::move(std::get<ServedUser>(user)),
-                        SessionCase::terminating_unregistered);
+  ServedUser& callee = std::get<ServedUser>(user);
+  // Its registration may have been restored.
+  SessionCase session_case =
+      callee.contacts.empty() ? SessionCase::terminating_unregistered : SessionCase::terminating_registered;
+  co_await serve_callee(core, site, std::move(passage), std::move(callee), session_case);
 }
 
-Task<void> to_server(Core& core, Site& site, Passage passage, OtherServer server) {
-  std::vector<std::vector<sip::Target>> targets(1);
-  targets.front().push_back(branch_of(core, passage, server.flow, {absl::StrFormat("<%s;lr>", server.name)}));
-  if (passage.request().has(HeaderId::p_served_user)) targets.front().front().edits.remove(HeaderId::p_served_user);
-  co_await pass_on(core, site, std::move(passage), std::move(targets));
+// Sends it to another S-CSCF, which answers an INVITE with 100 at once. False: it said nothing, and another may be
+// asked.
+Task<bool> try_server(Core& core, Site& site, Passage& passage, OtherServer server) {
+  std::vector<sip::Target> targets;
+  targets.push_back(branch_of(core, passage, server.flow, {absl::StrFormat("<%s;lr>", server.name)}));
+  if (passage.request().has(HeaderId::p_served_user)) targets.front().edits.remove(HeaderId::p_served_user);
+  Timers::Id patience = 0;
+  if (passage.request().method() == sip::Method::invite && find_server(core, server.name)) {
+    patience =
+        site.worker.timers().after(core.settings().server_answers_within, [weak = std::weak_ptr(passage.context)] {
+          auto waiting = weak.lock();
+          if (waiting && !waiting->heard()) waiting->abandon();
+        });
+  }
+  std::shared_ptr<sip::Forwarding> context = passage.context;
+  co_await context->send(std::move(targets));
+  site.worker.timers().cancel(patience);
+  if (context->heard() || context->over()) {
+    core.silent_servers.answered(server.name);
+    co_return true;
+  }
+  core.silent_servers.did_not_answer(server.name);
+  co_return false;
+}
+
+// Section 5.3.2.1: to the S-CSCF that has the user; when it is down, to another (TS 23.380 section 4.3).
+Task<void> to_server(Core& core, Site& site, Passage passage, OtherServer server, std::string identity) {
+  if (!passage.context && !begin_forwarding(core, site, passage)) co_return;
+  bool replaceable = find_server(core, server.name) != nullptr;  // not the application server of a PSI
+  bool skipped = replaceable && core.silent_servers.contains(server.name);
+  if (!skipped) {
+    bool answered = co_await try_server(core, site, passage, server);
+    // Whoever sent another request than an INVITE has given it up by now.
+    bool late = passage.request().method() != sip::Method::invite;
+    if (answered || late || !replaceable) co_return finish_passage(core, passage);
+  }
+  passage.context->forget();
+  core.report("server.silent", "", identity,
+              absl::StrFormat("%s does not answer: the HSS is asked for another S-CSCF", server.name));
+  Location found = co_await locate_another(core, site, identity, server.name);
+  if (std::holds_alternative<ServedHere>(found.where)) {
+    co_return co_await serve_unregistered(core, site, std::move(passage), std::move(identity),
+                                          std::move(std::get<ServedHere>(found.where).wildcard));
+  }
+  if (auto* other = std::get_if<OtherServer>(&found.where)) {
+    (void)co_await try_server(core, site, passage, std::move(*other));
+  }
+  finish_passage(core, passage);
 }
 
 }  // namespace
@@ -119,11 +167,11 @@ Task<void> to_server(Core& core, Site& site, Passage passage, OtherServer server
 Task<void> terminate(Core& core, Site& site, Passage passage) {
   auto uri = sip::Uri::parse(passage.request().request_uri());
   if (!uri.ok()) co_return refuse(core, passage, 400, "Bad Request-URI", "the Request-URI cannot be read");
-  if (!is_home(*uri, core.settings.home_domain)) {
+  if (!is_home(*uri, core.settings().home_domain)) {
     co_return refuse(core, passage, 404, "No Route To That Domain",
-                     absl::StrFormat("%s is not in the home domain %s", uri->text, core.settings.home_domain));
+                     absl::StrFormat("%s is not in the home domain %s", uri->text, core.settings().home_domain));
   }
-  std::vector<std::string> identities = possible_identities(core.settings.numbers, *uri, core.settings.home_domain);
+  std::vector<std::string> identities = possible_identities(core.settings().numbers, *uri, core.settings().home_domain);
   for (const std::string& identity : identities) {
     std::optional<ServedUser> callee = find_served_user(core, identity);
     if (!callee) continue;
@@ -134,14 +182,15 @@ Task<void> terminate(Core& core, Site& site, Passage passage) {
   if (passage.sent_to_us) co_return co_await serve_unregistered(core, site, std::move(passage), identities.front(), "");
   Location found = co_await locate(core, site, std::move(identities));
   if (auto* nowhere = std::get_if<Outcome>(&found.where)) {
-    Outcome outcome = nobody(core.settings, *uri, std::move(*nowhere));
+    Outcome outcome = nobody(core.settings(), *uri, std::move(*nowhere));
     co_return refuse(core, passage, outcome.code, outcome.reason, outcome.why);
   }
   if (auto* here = std::get_if<ServedHere>(&found.where)) {
     co_return co_await serve_unregistered(core, site, std::move(passage), std::move(found.identity),
                                           std::move(here->wildcard));
   }
-  co_await to_server(core, site, std::move(passage), std::move(std::get<OtherServer>(found.where)));
+  co_await to_server(core, site, std::move(passage), std::move(std::get<OtherServer>(found.where)),
+                     std::move(found.identity));
 }
 
 Task<void> terminate_at(Core& core, Site& site, Passage passage, std::string user) {

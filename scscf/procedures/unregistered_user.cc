@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_format.h"
 #include "scscf/procedures/challenge.h"
+#include "scscf/procedures/restore_registration.h"
 
 namespace lapwing::scscf {
 namespace {
@@ -31,14 +32,19 @@ Task<std::variant<ServedUser, Outcome>> unregistered_user(Core& core, Site& site
     cx::ServerAssignmentRequest sar;
     sar.impus = {identity};
     sar.wildcarded_impu = wildcard;
-    sar.server_name = core.settings.name;
+    sar.server_name = core.settings().name;
     sar.type = cx::ServerAssignmentType::unregistered_user;
+    sar.features = our_features();
     auto outcome = co_await core.hss.assign(site.worker, std::move(sar));
     if (auto* failure = std::get_if<HssFailure>(&outcome)) co_return hss_failed(*failure, "SAR");
     auto& saa = std::get<cx::ServerAssignmentAnswer>(outcome);
     if (saa.result == cx::experimental::user_unknown) {
       co_return Outcome{.code = 404, .why = absl::StrFormat("the HSS does not know %s", identity)};
     }
+    // TS 23.380 section 4.3: the HSS has it registered, with us before a restart or with another that is down.
+    bool restored = !saa.restoration.empty() && co_await take_up_registration(core, site, identity, saa);
+    std::optional<ServedUser> registered = restored ? find_served_user(core, identity) : std::nullopt;
+    if (registered) co_return std::move(*registered);
     if (!saa.result.success()) co_return hss_refused(saa.result, "SAR");
     auto read = core.profiles.read(saa.user_data);
     if (!read.ok()) {
@@ -52,7 +58,7 @@ Task<std::variant<ServedUser, Outcome>> unregistered_user(Core& core, Site& site
                              .until = {}};
     core.report("user.unregistered", known->impi, identity, "served unregistered: the HSS sent the profile");
   }
-  known->until = core.clock.now() + core.settings.services.keep_unregistered;
+  known->until = core.clock.now() + core.settings().services.keep_unregistered;
   core.unregistered.put(identity, *known);
   std::optional<ServedUser> user = user_of(*known, identity);
   if (!user) co_return Outcome{.code = 404, .why = "SAA: the user profile does not contain " + identity};

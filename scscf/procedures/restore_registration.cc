@@ -1,0 +1,169 @@
+#include "scscf/procedures/restore_registration.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "common/control/timestamps.h"
+#include "common/sip/headers.h"
+#include "scscf/procedures/deadlines.h"
+#include "scscf/state.h"
+
+namespace lapwing::scscf {
+namespace {
+
+constexpr uint32_t ims_restoration = 1U << 2;  // of feature list 1 (TS 29.229 section 7.1.1)
+
+// Diameter's Time counts from 1900 (RFC 6733 section 4.3.1).
+constexpr int64_t from_1900_to_1970 = 2'208'988'800;
+
+uint32_t diameter_time(WallTime time) {
+  return static_cast<uint32_t>(std::chrono::system_clock::to_time_t(time) + from_1900_to_1970);
+}
+WallTime wall_time(uint32_t diameter) {
+  return std::chrono::system_clock::from_time_t(static_cast<time_t>(int64_t{diameter} - from_1900_to_1970));
+}
+
+std::vector<std::string> path_of(const std::string& text) {
+  std::vector<std::string> path;
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    std::string_view hop = sip::take_list_value(rest);
+    if (!hop.empty()) path.emplace_back(hop);
+  }
+  return path;
+}
+
+std::optional<Binding> binding_of(Core& core, const cx::RestorationInfo& info, const std::string& impu,
+                                  TimePoint expires) {
+  auto contact = sip::Contact::parse(info.contact);
+  if (!contact.ok() || !contact->address.uri.is_sip()) return std::nullopt;
+  Binding binding;
+  binding.id = core.registrar.next_contact_id();
+  binding.uri = std::string(contact->address.uri.text);
+  binding.params = kept_params(contact->address.params);
+  binding.instance = std::string(contact->instance);
+  binding.reg_id = contact->reg_id;
+  binding.q = contact->q;
+  binding.path = path_of(info.path);
+  binding.call_id = info.call_id;
+  binding.cseq = info.initial_cseq.value_or(0);
+  binding.expires = expires;
+  binding.registered_impu = impu;
+  return binding;
+}
+
+std::vector<Binding> bindings_of(Core& core, const cx::ScscfRestorationInfo& info, const std::string& impu) {
+  TimePoint expires = core.clock.now() + core.settings().default_expires;
+  if (info.registration_timeout) {
+    expires = core.clock.now() +
+              std::chrono::duration_cast<Duration>(wall_time(*info.registration_timeout) - core.clock.wall());
+  }
+  std::vector<Binding> bindings;
+  if (expires <= core.clock.now()) return bindings;
+  for (const cx::RestorationInfo& contact : info.contacts) {
+    if (bindings.size() >= core.settings().max_contacts) break;
+    if (auto binding = binding_of(core, contact, impu, expires)) bindings.push_back(std::move(*binding));
+  }
+  return bindings;
+}
+
+// False: the user registered in the meantime.
+bool put(Core& core, const std::string& impi, const std::string& impu, Registration registration) {
+  bool fresh = false;
+  std::vector<std::string> before, after;
+  core.registrar.with(impi, [&](User& user) {
+    if (user.registration_of(impu)) return;
+    fresh = true;
+    before = canonicals(user.registrations);
+    registration.number = ++user.last_number;
+    user.last_impu = impu;
+    user.last_contact = registration.bindings.front().uri;
+    if (!registration.bindings.front().path.empty()) user.last_path = registration.bindings.front().path.front();
+    user.registrations.push_back(registration);
+    user.hss_keeps_restoration = true;
+    user.enter(UserState::registered, core.clock.wall(), "");
+    after = canonicals(user.registrations);
+  });
+  if (fresh) core.registrar.reindex(impi, before, after);
+  return fresh;
+}
+
+}  // namespace
+
+std::vector<cx::SupportedFeatures> our_features() {
+  return {{.list_id = 1, .features = ims_restoration}};
+}
+
+bool hss_keeps_restoration(const std::vector<cx::SupportedFeatures>& features) {
+  return std::any_of(features.begin(), features.end(), [](const cx::SupportedFeatures& one) {
+    return one.list_id == 1 && (one.features & ims_restoration) != 0;
+  });
+}
+
+cx::ScscfRestorationInfo restoration_info(const Core& core, const std::string& impi, const Registration& registration) {
+  cx::ScscfRestorationInfo info{.impi = impi, .contacts = {}, .registration_timeout = {}, .scheme = "Digest-AKAv1-MD5"};
+  TimePoint last = core.clock.now();
+  for (const Binding& binding : registration.bindings) {
+    std::string path;
+    for (const std::string& hop : binding.path) path += (path.empty() ? "" : ", ") + hop;
+    info.contacts.push_back({.path = std::move(path),
+                             .contact = absl::StrFormat("<%s>%s", binding.uri, binding.params),
+                             .initial_cseq = binding.cseq,
+                             .call_id = binding.call_id,
+                             .ue = {},
+                             .pcscf = {}});
+    last = std::max(last, binding.expires);
+  }
+  info.registration_timeout = diameter_time(control::to_wall(core.clock, last));
+  return info;
+}
+
+Task<bool> restore_registration(Core& core, Site& site, std::string impi, std::string impu, bool has_turn) {
+  cx::ServerAssignmentRequest sar;
+  sar.impi = std::move(impi);
+  sar.impus = {impu};
+  sar.server_name = core.settings().name;
+  sar.type = cx::ServerAssignmentType::no_assignment;
+  sar.features = our_features();
+  auto outcome = co_await core.hss.assign(site.worker, std::move(sar));
+  auto* saa = std::get_if<cx::ServerAssignmentAnswer>(&outcome);
+  if (!saa || !saa->result.success()) co_return false;
+  co_return co_await take_up_registration(core, site, std::move(impu), std::move(*saa), has_turn);
+}
+
+Task<bool> take_up_registration(Core& core, Site& site, std::string impu, cx::ServerAssignmentAnswer saa,
+                                bool has_turn) {
+  if (saa.restoration.empty()) co_return false;
+  auto read = core.profiles.read(saa.user_data);
+  if (!read.ok()) co_return false;
+  auto uri = sip::Uri::parse(impu);
+  std::string canonical = uri.ok() ? uri->canonical() : impu;
+  bool taken = false;
+  for (const cx::ScscfRestorationInfo& info : saa.restoration) {
+    std::string impi = !info.impi.empty() ? info.impi : !saa.impi.empty() ? saa.impi : read->profile->impi;
+    Registration registration;
+    registration.profile = read->profile;
+    registration.set = identities_of(*read->profile);
+    registration.bindings = bindings_of(core, info, canonical);
+    registration.hss_host = saa.routing.origin_host;
+    registration.authenticated = core.clock.now();  // when, nobody knows any more
+    registration.since = core.clock.wall();
+    if (registration.bindings.empty() || !registration.find(canonical)) continue;
+    auto turn = has_turn ? std::optional<Turns::Turn>() : co_await core.turns.take(site.worker, impi);
+    if (!turn && !has_turn) continue;
+    taken = true;
+    std::string contact = registration.bindings.front().uri;
+    if (!put(core, impi, canonical, std::move(registration))) continue;
+    uint32_t number = 0;
+    core.registrar.with_existing(impi, [&](User& user) { number = user.last_number; });
+    keep_profile(core, impi, number, saa.user_data);
+    keep_user(core, impi);
+    watch_deadlines(core, site, impi);
+    core.report("register.restored", impi, impu,
+                absl::StrFormat("registered %s as the HSS had it from before (TS 23.380)", contact));
+  }
+  if (taken) core.unregistered.forget(read->profile->impi);
+  co_return taken;
+}
+
+}  // namespace lapwing::scscf
