@@ -77,7 +77,9 @@ struct Handset {
   Alarm alarm;            // for the earliest deadline of all this: see watch_deadlines
   // Our subscription to its reg event.
   std::string subscription_call_id, subscription_tag;
-  uint32_t notify_cseq = 0;
+  std::string subscription_to;       // with the notifier's tag; empty: not known yet
+  uint32_t subscription_number = 0;  // counts the dialogs, so that what was meant for an earlier one is known
+  uint32_t subscribe_cseq = 0, notify_cseq = 0;
   std::optional<uint32_t> notify_version;
   // For the operator.
   HandsetState state = HandsetState::none;

@@ -80,7 +80,7 @@ absl::StatusOr<v1::ExplainCallReply> explain_call(Core& core, const v1::ExplainC
   std::string canonical;
   core.registrar.with_existing(impi, [&](User& user) {
     for (const Registration& registration : user.registrations) {
-      const Identity* identity = registration.default_impu();
+      const PublicIdentity* identity = registration.default_impu();
       if (identity && canonical.empty()) canonical = identity->canonical;
     }
   });

@@ -37,7 +37,7 @@ std::vector<v1::Registration> entries_of(const User& user, TimePoint now, WallTi
   for (const Registration& registration : user.registrations) {
     for (const Binding& binding : registration.bindings) {
       v1::Registration entry = common_part(user);
-      for (const Identity& identity : registration.set) {
+      for (const Identity& identity : registration.set()) {
         (identity.barred ? *entry.add_barred_impus() : *entry.add_impus()) = identity.uri;
       }
       entry.set_contact(binding.uri);

@@ -28,18 +28,31 @@ std::string_view state_text(UserState state) {
   return "unknown";
 }
 
-const Identity* Registration::find(std::string_view canonical) const {
-  for (const Identity& identity : set) {
-    if (identity.canonical == canonical) return &identity;
+namespace {
+
+// The first of the implicit registration set that fits; null: none.
+template <typename Fits>
+const PublicIdentity* first_of(const UserProfile& profile, Fits fits) {
+  for (const ServiceProfile& service : profile.service_profiles) {
+    for (const PublicIdentity& identity : service.identities) {
+      if (in_implicit_set(identity) && fits(identity)) return &identity;
+    }
   }
   return nullptr;
 }
 
-const Identity* Registration::default_impu() const {
-  for (const Identity& identity : set) {
-    if (!identity.barred) return &identity;
-  }
-  return nullptr;
+}  // namespace
+
+std::vector<Identity> Registration::set() const {
+  return identities_of(*profile);
+}
+
+const PublicIdentity* Registration::find(std::string_view canonical) const {
+  return first_of(*profile, [&](const PublicIdentity& identity) { return identity.canonical == canonical; });
+}
+
+const PublicIdentity* Registration::default_impu() const {
+  return first_of(*profile, [](const PublicIdentity& identity) { return !identity.barred; });
 }
 
 void User::enter(UserState next, WallTime at, std::string because) {
@@ -75,6 +88,8 @@ bool Registrar::with_existing(const std::string& impi, const std::function<void(
   std::lock_guard lock(place.mutex);
   auto found = place.users.find(impi);
   if (found == place.users.end()) return false;
+  // So that nobody is forgotten in the hour after its registration ended, while the index still names it.
+  found->second->touched = clock_.now();
   action(*found->second);
   return true;
 }
@@ -90,14 +105,19 @@ void Registrar::reindex(const std::string& impi, const std::vector<std::string>&
     std::lock_guard lock(place.mutex);
     auto found = place.impis.find(impu);
     if (found == place.impis.end()) continue;
-    std::erase(found->second, impi);
-    if (found->second.empty()) place.impis.erase(found);
+    auto& impis = found->second;
+    impis.erase(std::remove_if(impis.begin(), impis.end(), [&](const std::string* one) { return *one == impi; }),
+                impis.end());
+    if (impis.empty()) place.impis.erase(found);
   }
+  const std::string* name = nullptr;
+  with_existing(impi, [&](User& user) { name = &user.impi; });
   for (const std::string& impu : after) {
+    if (!name) break;
     IndexShard& place = index(impu);
     std::lock_guard lock(place.mutex);
-    std::vector<std::string>& impis = place.impis[impu];
-    if (!in(impis, impi)) impis.push_back(impi);
+    auto& impis = place.impis[impu];
+    if (std::find(impis.begin(), impis.end(), name) == impis.end()) impis.push_back(name);
   }
 }
 
@@ -105,7 +125,10 @@ std::vector<std::string> Registrar::impis_of(const std::string& canonical_impu) 
   IndexShard& place = index(canonical_impu);
   std::lock_guard lock(place.mutex);
   auto found = place.impis.find(canonical_impu);
-  return found == place.impis.end() ? std::vector<std::string>{} : found->second;
+  std::vector<std::string> names;
+  if (found == place.impis.end()) return names;
+  for (const std::string* name : found->second) names.push_back(*name);
+  return names;
 }
 
 std::string Registrar::find(std::string_view typed) {
@@ -125,7 +148,7 @@ std::string Registrar::find(std::string_view typed) {
     bool imsi = user.impi.size() > text.size() && user.impi.starts_with(text) && user.impi[text.size()] == '@';
     bool known = imsi || user.last_impu == wanted;
     for (const Registration& registration : user.registrations) {
-      for (const Identity& identity : registration.set) {
+      for (const Identity& identity : registration.set()) {
         known = known || identity.uri == text || identity.canonical == "tel:" + number;
       }
     }
@@ -183,10 +206,14 @@ Registrar::Counts Registrar::counts() {
   return counts;
 }
 
+Identity to_identity(const PublicIdentity& identity) {
+  return {identity.identity, identity.canonical, identity.barred};
+}
+
 std::vector<Identity> identities_of(const UserProfile& profile) {
   std::vector<Identity> set;
   for (const PublicIdentity* identity : implicit_set(profile)) {
-    set.push_back({identity->identity, identity->canonical, identity->barred});
+    set.push_back(to_identity(*identity));
   }
   return set;
 }
@@ -194,7 +221,7 @@ std::vector<Identity> identities_of(const UserProfile& profile) {
 std::vector<std::string> canonicals(const std::vector<Registration>& registrations) {
   std::vector<std::string> all;
   for (const Registration& registration : registrations) {
-    for (const Identity& identity : registration.set) all.push_back(identity.canonical);
+    for (const PublicIdentity* identity : implicit_set(*registration.profile)) all.push_back(identity->canonical);
   }
   return all;
 }

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "common/aka/digest.h"
 #include "common/reginfo/reginfo.h"
 #include "common/runtime/alarm.h"
@@ -27,7 +28,7 @@
 
 namespace lapwing::scscf {
 
-// A public identity of an implicit registration set.
+// A public identity of an implicit registration set, as procedures hand it on.
 struct Identity {
   std::string uri;        // as the profile has it
   std::string canonical;  // sip::Uri::canonical(): how it is found
@@ -55,14 +56,15 @@ struct Binding {
 struct Registration {
   uint32_t number = 0;  // among those that the user has had: under it its profile is kept over a restart
   std::shared_ptr<const UserProfile> profile;
-  std::vector<Identity> set;  // in the profile's order
   std::vector<Binding> bindings;
   std::string hss_host;
   TimePoint authenticated;  // when an answer to a challenge was last right
   WallTime since;
 
-  const Identity* find(std::string_view canonical) const;
-  const Identity* default_impu() const;  // the first that is not barred
+  std::vector<Identity> set() const;  // made of the profile, in its order
+  // The profile's; null: not in the set.
+  const PublicIdentity* find(std::string_view canonical) const;
+  const PublicIdentity* default_impu() const;  // the first that is not barred
 };
 
 // An outstanding challenge (reg-await-auth).
@@ -84,8 +86,8 @@ struct User {
   std::string impi;
   std::vector<Registration> registrations;
   uint32_t last_number = 0;
-  std::optional<Challenge> challenge;
-  bool hss_keeps_restoration = false;  // see procedures/restore_registration.h
+  std::shared_ptr<const Challenge> challenge;  // null: none
+  bool hss_keeps_restoration = false;          // see procedures/restore_registration.h
   // For the operator.
   UserState state = UserState::none;
   WallTime since;
@@ -135,7 +137,8 @@ class Registrar {
   };
   struct IndexShard {
     std::mutex mutex;
-    absl::flat_hash_map<std::string, std::vector<std::string>> impis;
+    // The names stand in the users, which stay as long as they have a registration.
+    absl::flat_hash_map<std::string, absl::InlinedVector<const std::string*, 1>> impis;
   };
   static constexpr size_t shard_count = 64;
   Shard& shard(std::string_view impi) { return shards_[std::hash<std::string_view>{}(impi) % shard_count]; }
@@ -149,7 +152,8 @@ class Registrar {
   std::atomic<uint64_t> last_contact_{0};
 };
 
-// The identities of the profile as the registrar keeps them.
+Identity to_identity(const PublicIdentity& identity);
+// Those of the profile's implicit registration set.
 std::vector<Identity> identities_of(const UserProfile& profile);
 std::vector<std::string> canonicals(const std::vector<Registration>& registrations);
 

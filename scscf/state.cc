@@ -80,7 +80,6 @@ bool read_registration(const Core& core, const std::string& impi, const v1::Stor
   if (profile == known.end()) return false;
   out.number = in.number();
   out.profile = profile->second;
-  out.set = identities_of(*out.profile);
   out.hss_host = in.hss_host();
   out.authenticated = from_wall(core.clock, in.authenticated());
   out.since = time_of(in.since());
@@ -259,7 +258,11 @@ absl::StatusOr<Restored> restore(Core& core) {
         std::shared_ptr<Subscription> subscription = read_subscription(core, stored);
         subscription->worker = worker++ % static_cast<uint32_t>(std::max<size_t>(1, core.sites.size()));
         if (core.registrar.impis_of(subscription->watched).empty()) return false;
-        if (!core.subscriptions.add(subscription)) return false;
+        subscription->device = std::hash<std::string>{}(subscription->target);
+        std::shared_ptr<Subscription> replaced;
+        bool taken = core.subscriptions.add(subscription, replaced);
+        if (replaced) forget_subscription(core, *replaced);
+        if (!taken) return false;
         ++restored.subscriptions;
         return true;
       });

@@ -5,6 +5,8 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -22,6 +24,7 @@ struct Subscription {
   std::string watcher;  // the URI that was asserted, for the operator
   std::string watched;  // canonical identity
   std::string contact;  // ours
+  size_t device = 0;    // of the watcher's first Contact: tells its devices apart
   // Touched on the owning worker only.
   std::string target;              // the watcher's Contact
   std::vector<std::string> route;  // Record-Route of the SUBSCRIBE, in order
@@ -40,8 +43,9 @@ class Subscriptions {
   explicit Subscriptions(size_t limit = 1'000'000, size_t per_identity = 16)
       : limit_(limit), per_identity_(per_identity) {}
 
-  // False: a limit is reached.
-  bool add(std::shared_ptr<Subscription> subscription);
+  // False: a limit is reached. replaced: an earlier one of the same watcher's device, which that has lost (it has
+  // started again): it counts no longer, and is the caller's to end.
+  bool add(std::shared_ptr<Subscription> subscription, std::shared_ptr<Subscription>& replaced);
   void remove(const Subscription& subscription);
   std::shared_ptr<Subscription> find(const std::string& call_id, const std::string& local_tag,
                                      const std::string& remote_tag);
@@ -50,12 +54,13 @@ class Subscriptions {
   size_t size();
 
  private:
-  static std::string key(const std::string& call_id, const std::string& local_tag, const std::string& remote_tag) {
-    return call_id + '\n' + local_tag + '\n' + remote_tag;
-  }
+  // By dialog; the strings stand in the subscriptions.
+  using Dialog = std::tuple<std::string_view, std::string_view, std::string_view>;
+  static Dialog dialog_of(const Subscription& s) { return {s.call_id, s.local_tag, s.remote_tag}; }
+  void take_out(const Subscription& subscription);
   const size_t limit_, per_identity_;
   std::mutex mutex_;
-  absl::flat_hash_map<std::string, std::shared_ptr<Subscription>> by_dialog_;
+  absl::flat_hash_map<Dialog, std::shared_ptr<Subscription>> by_dialog_;
   absl::flat_hash_map<std::string, std::vector<std::shared_ptr<Subscription>>> by_identity_;
 };
 

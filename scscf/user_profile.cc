@@ -76,6 +76,7 @@ class Reader {
     for (const pugi::xml_node node : root.children("ServiceProfile")) {
       if (!error_.ok()) break;
       profile.service_profiles.push_back(service_profile(node));
+      profile.service_profiles.back().identities.shrink_to_fit();  // there are tens of thousands of profiles
     }
     if (profile.service_profiles.empty()) fail(root, "has no ServiceProfile");
     if (!error_.ok()) return error_;
@@ -184,17 +185,19 @@ class Reader {
     } else if (wildcarded_impu) {
       identity.type = IdentityType::wildcarded_impu;
     }
-    if (wildcarded_psi) identity.wildcard = uri(wildcarded_psi, true).identity;
-    if (wildcarded_impu) identity.wildcard = uri(wildcarded_impu, true).identity;
+    IdentityDetails details;
+    if (wildcarded_psi) details.wildcard = uri(wildcarded_psi, true).identity;
+    if (wildcarded_impu) details.wildcard = uri(wildcarded_impu, true).identity;
     const bool wildcarded =
         identity.type == IdentityType::wildcarded_psi || identity.type == IdentityType::wildcarded_impu;
     const Identity text = uri(required(node, "Identity"), wildcarded);
     identity.identity = text.identity;
     identity.canonical = text.canonical;
-    identity.display_name = optional_line(extension_child(node, "DisplayName"));
-    identity.alias_group = optional_line(extension_child(node, "AliasIdentityGroupID"));
-    identity.service_priority = optional_number(extension_child(node, "ServicePriorityLevel"), 4);
-    identity.max_registrations = optional_number(extension_child(node, "MaxNumOfAllowedSimultRegistrations"));
+    details.display_name = optional_line(extension_child(node, "DisplayName"));
+    details.alias_group = optional_line(extension_child(node, "AliasIdentityGroupID"));
+    details.service_priority = optional_number(extension_child(node, "ServicePriorityLevel"), 4);
+    details.max_registrations = optional_number(extension_child(node, "MaxNumOfAllowedSimultRegistrations"));
+    if (details != IdentityDetails{}) identity.details = std::make_shared<const IdentityDetails>(std::move(details));
     return identity;
   }
 
@@ -359,12 +362,20 @@ absl::StatusOr<InitialFilterCriteria> parse_filter_criteria(std::string_view xml
   return Reader(limits).read_criterion(document->document_element());
 }
 
+const IdentityDetails& PublicIdentity::more() const {
+  static const IdentityDetails none;
+  return details ? *details : none;
+}
+
+bool in_implicit_set(const PublicIdentity& identity) {
+  return identity.type != IdentityType::distinct_psi && identity.type != IdentityType::wildcarded_psi;
+}
+
 std::vector<const PublicIdentity*> implicit_set(const UserProfile& profile) {
   std::vector<const PublicIdentity*> set;
   for (const ServiceProfile& service : profile.service_profiles) {
     for (const PublicIdentity& identity : service.identities) {
-      if (identity.type != IdentityType::distinct_psi && identity.type != IdentityType::wildcarded_psi)
-        set.push_back(&identity);
+      if (in_implicit_set(identity)) set.push_back(&identity);
     }
   }
   return set;
@@ -397,7 +408,7 @@ const ServiceProfile* service_profile_of(const UserProfile& profile, const std::
 }
 
 bool wildcard_matches(const PublicIdentity& identity, std::string_view canonical) {
-  std::string_view text = identity.wildcard.empty() ? identity.identity : identity.wildcard;
+  std::string_view text = identity.more().wildcard.empty() ? identity.identity : identity.more().wildcard;
   size_t first = text.find('!'), last = text.rfind('!');
   if (first == std::string_view::npos || last == first) return false;
   std::string_view before = text.substr(0, first), after = text.substr(last + 1);

@@ -28,16 +28,23 @@ enum class IdentityType : uint8_t {  // the values of the XML
   wildcarded_impu = 4,
 };
 
-struct PublicIdentity {
-  std::string identity = {};   // as the HSS wrote it
-  std::string canonical = {};  // sip::Uri::canonical; of a wildcarded identity that is no URI: its text
-  bool barred = false;         // it may register, and nothing else
-  IdentityType type = IdentityType::distinct_impu;
+// What few identities have.
+struct IdentityDetails {
   std::string wildcard = {};  // the identity with an extended regular expression between two '!'; empty: none
   std::string display_name = {};
   std::string alias_group = {};                    // identities of one group are aliases; empty: none
   std::optional<uint32_t> service_priority = {};   // 0 (highest) to 4
   std::optional<uint32_t> max_registrations = {};  // simultaneous ones
+  bool operator==(const IdentityDetails&) const = default;
+};
+
+struct PublicIdentity {
+  std::string identity = {};   // as the HSS wrote it
+  std::string canonical = {};  // sip::Uri::canonical; of a wildcarded identity that is no URI: its text
+  bool barred = false;         // it may register, and nothing else
+  IdentityType type = IdentityType::distinct_impu;
+  std::shared_ptr<const IdentityDetails> details = nullptr;  // null: none of them
+  const IdentityDetails& more() const;
 };
 
 struct ServiceProfile {
@@ -80,6 +87,7 @@ absl::StatusOr<InitialFilterCriteria> parse_filter_criteria(std::string_view xml
 // The implicit registration set: the public user identities in the profile's order, barred ones included, public
 // service identities left out.
 std::vector<const PublicIdentity*> implicit_set(const UserProfile& profile);
+bool in_implicit_set(const PublicIdentity& identity);
 // The first that is neither barred nor wildcarded (TS 24.229 section 5.4.1.2.2F); null: there is none.
 const PublicIdentity* default_impu(const UserProfile& profile);
 // By canonical form; a wildcard is not expanded. Null: not in this profile, or not a URI.

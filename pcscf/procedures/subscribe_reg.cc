@@ -17,28 +17,22 @@ using sip::HeaderId;
 
 constexpr uint32_t wanted_expires = 600'000;
 
-struct Dialog {
-  std::string call_id, from_tag, to;  // to: with the notifier's tag once it is known
-  uint32_t cseq = 0;
-};
-
 // TS 24.229 section 5.2.3: refresh 600 s before the end when it lasts over 1200 s, else at half the time.
 Duration refresh_after(uint32_t granted) {
   return std::chrono::seconds(granted > 1200 ? granted - 600 : std::max(granted / 2, 1U));
 }
 
-std::string subscribe(Core& core, const Handset& locked, const Dialog& dialog, const std::string& branch,
-                      const sip::Flow& flow) {
+std::string subscribe(Core& core, const Handset& locked, const std::string& branch, const sip::Flow& flow) {
   const std::string& impu = locked.impus.front();
   std::string own = absl::StrFormat("sip:%s@%s", locked.token, core.settings().mw.text());
   sip::Writer writer = sip::Writer::request("SUBSCRIBE", impu);
   writer.add(HeaderId::via, sip::TransactionLayer::via(flow.protocol, core.settings().mw.text(), branch));
   writer.add(HeaderId::max_forwards, "70");
   for (const std::string& hop : locked.service_route) writer.add(HeaderId::route, hop);
-  writer.add(HeaderId::from, absl::StrFormat("<%s>;tag=%s", own, dialog.from_tag));
-  writer.add(HeaderId::to, dialog.to.empty() ? absl::StrFormat("<%s>", impu) : dialog.to);
-  writer.add(HeaderId::call_id, dialog.call_id);
-  writer.add(HeaderId::cseq, absl::StrFormat("%d SUBSCRIBE", dialog.cseq));
+  writer.add(HeaderId::from, absl::StrFormat("<%s>;tag=%s", own, locked.subscription_tag));
+  writer.add(HeaderId::to, locked.subscription_to.empty() ? absl::StrFormat("<%s>", impu) : locked.subscription_to);
+  writer.add(HeaderId::call_id, locked.subscription_call_id);
+  writer.add(HeaderId::cseq, absl::StrFormat("%d SUBSCRIBE", locked.subscribe_cseq));
   writer.add(HeaderId::contact, absl::StrFormat("<%s>", own));
   writer.add(HeaderId::p_asserted_identity, absl::StrFormat("<%s>", own));
   writer.add(HeaderId::event, "reg");
@@ -136,63 +130,78 @@ void apply(Core& core, Site& site, const std::shared_ptr<Handset>& handset, cons
   if (shortened) shorten(core, site, handset, std::chrono::seconds(*shortened));
 }
 
-// Looks once a minute whether the subscription still has a registration, so that one that ended is not kept in memory
-// until its refresh would be due, hours later.
-Task<void> wait_while_wanted(Site& site, std::shared_ptr<Handset> handset, std::string call_id, Duration left) {
-  while (left > Duration::zero()) {
-    Duration step = std::min<Duration>(left, std::chrono::minutes(1));
-    co_await site.worker.sleep(step);
-    left -= step;
-    std::lock_guard lock(handset->mutex);
-    if (!handset->registered || handset->subscription_call_id != call_id) co_return;
+// The next SUBSCRIBE of the handset's dialog; false: it has none any more, or leads nowhere.
+bool make_subscribe(Core& core, Site& site, Handset& handset, uint32_t number, sip::ClientRequest& request) {
+  std::lock_guard lock(handset.mutex);
+  if (!handset.registered || handset.subscription_number != number) return false;
+  std::optional<sip::Flow> flow = first_hop(core, handset);
+  if (!flow) {
+    core.report("subscribe.failed", handset.impi, "", "the Service-Route leads nowhere: no address in it");
+    return false;
   }
+  ++handset.subscribe_cseq;
+  request.method = sip::Method::subscribe;
+  request.branch = site.transactions.new_branch();
+  request.flow = *flow;
+  request.timers = core.settings().core_timers;
+  request.wire = subscribe(core, handset, request.branch, *flow);
+  return true;
+}
+
+// Tens of thousands of handsets wait for their next SUBSCRIBE: each is a timer and no suspended procedure. It looks now
+// and then whether the registration is still there, so that nothing is left of one that ended for the hours until then.
+void subscribe_later(Core& core, Site& site, const std::shared_ptr<Handset>& handset, uint32_t number, TimePoint at);
+Task<void> subscribe_now(Core& core, Site& site, std::shared_ptr<Handset> handset, uint32_t number) {
+  sip::ClientRequest request;
+  if (!make_subscribe(core, site, *handset, number, request)) co_return;
+  sip::Answer answer = co_await site.transactions.request(std::move(request));
+  int code = answer.response ? answer.response->status() : 408;
+  Duration wait = std::chrono::minutes(1);
+  if (code >= 300) {
+    // Without it the registration works on, but an end by the network would go unnoticed: try again, slowly.
+    core.report("subscribe.failed", handset->impi, "",
+                absl::StrFormat("our SUBSCRIBE to its reg event was answered %d", code));
+  } else {
+    wait = refresh_after(sip::parse_seconds(answer.response->header(HeaderId::expires)).value_or(3761));
+  }
+  {
+    std::lock_guard lock(handset->mutex);
+    if (handset->subscription_number != number) co_return;
+    if (code < 300) handset->subscription_to = sip::unfold(answer.response->header(HeaderId::to));
+    if (code == 481 || code == 408) handset->subscription_to.clear();
+  }
+  subscribe_later(core, site, handset, number, core.clock.now() + wait);
+}
+
+void subscribe_later(Core& core, Site& site, const std::shared_ptr<Handset>& handset, uint32_t number, TimePoint at) {
+  Duration step = std::min<Duration>(at - core.clock.now(), std::chrono::minutes(10));
+  site.worker.timers().after(step, [&core, &site, weak = std::weak_ptr(handset), number, at] {
+    std::shared_ptr<Handset> there = weak.lock();
+    if (!there) return;
+    {
+      std::lock_guard lock(there->mutex);
+      if (!there->registered || there->subscription_number != number) return;
+    }
+    if (core.clock.now() < at) return subscribe_later(core, site, there, number, at);
+    site.worker.spawn(subscribe_now(core, site, there, number));
+  });
 }
 
 }  // namespace
 
 Task<void> subscribe_reg(Core& core, Site& site, std::shared_ptr<Handset> handset) {
-  Dialog dialog{.call_id = random_hex(32), .from_tag = random_hex(16), .to = {}, .cseq = 0};
+  uint32_t number = 0;
   {
     std::lock_guard lock(handset->mutex);
-    handset->subscription_call_id = dialog.call_id;
-    handset->subscription_tag = dialog.from_tag;
+    handset->subscription_call_id = random_hex(32);
+    handset->subscription_tag = random_hex(16);
+    handset->subscription_to.clear();
+    handset->subscribe_cseq = 0;
     handset->notify_cseq = 0;
     handset->notify_version.reset();
+    number = ++handset->subscription_number;
   }
-  for (;;) {
-    Duration wait = std::chrono::minutes(1);
-    {
-      // Request and answer end before the long wait.
-      sip::ClientRequest request;
-      {
-        std::lock_guard lock(handset->mutex);
-        if (!handset->registered || handset->subscription_call_id != dialog.call_id) co_return;
-        std::optional<sip::Flow> flow = first_hop(core, *handset);
-        if (!flow) {
-          core.report("subscribe.failed", handset->impi, "", "the Service-Route leads nowhere: no address in it");
-          co_return;
-        }
-        ++dialog.cseq;
-        request.method = sip::Method::subscribe;
-        request.branch = site.transactions.new_branch();
-        request.flow = *flow;
-        request.timers = core.settings().core_timers;
-        request.wire = subscribe(core, *handset, dialog, request.branch, *flow);
-      }
-      sip::Answer answer = co_await site.transactions.request(std::move(request));
-      int code = answer.response ? answer.response->status() : 408;
-      if (code >= 300) {
-        // Without it the registration works on, but an end by the network would go unnoticed: try again, slowly.
-        core.report("subscribe.failed", handset->impi, "",
-                    absl::StrFormat("our SUBSCRIBE to its reg event was answered %d", code));
-        if (code == 481 || code == 408) dialog.to.clear();
-      } else {
-        dialog.to = sip::unfold(answer.response->header(HeaderId::to));
-        wait = refresh_after(sip::parse_seconds(answer.response->header(HeaderId::expires)).value_or(3761));
-      }
-    }
-    co_await wait_while_wanted(site, handset, dialog.call_id, wait);
-  }
+  co_await subscribe_now(core, site, handset, number);
 }
 
 Task<void> notified(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {

@@ -119,7 +119,7 @@ Outcome registered_response(Core& core, const RegisterRequest& request, const Re
   }
   ok.headers.emplace_back(HeaderId::service_route, own_route(request, "orig"));
   std::string associated;
-  for (const Identity& identity : registration.set) {
+  for (const Identity& identity : registration.set()) {
     if (!identity.barred) associated += (associated.empty() ? "<" : ", <") + identity.uri + ">";
   }
   if (!associated.empty()) ok.headers.emplace_back(HeaderId::p_associated_uri, associated);
@@ -196,7 +196,6 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
     }
     user.hss_keeps_restoration = hss_keeps_restoration(saa.features);
     registration->profile = profile;
-    registration->set = set;
     registration->hss_host = saa.routing.origin_host;
     if (authenticated) registration->authenticated = core.clock.now();
     put_contacts(core, *request, *registration, authenticated, replaced);
@@ -219,7 +218,7 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
   if (!co_await core.store->committed(site.worker, commit_patience)) {
     LW_LOG(warn, "the store has not written a registration of %s within 50 ms: its 200 goes before", request->impi);
   }
-  ok.then = [&core, &site, set = now.set, replaced, known, services](const std::string& response) mutable {
+  ok.then = [&core, &site, set = now.set(), replaced, known, services](const std::string& response) mutable {
     services.response = response;
     register_with_services(core, site, std::move(services));
     notify_watchers(core, set, replaced);

@@ -99,7 +99,7 @@ Task<Outcome> challenge(Core& core, Site& site, SharedRegisterRequest request,
   unauthorized.headers.emplace_back(HeaderId::www_authenticate,
                                     www_authenticate(core.settings(), pending.nonce, *vector));
   bool remembered = core.registrar.with(request->impi, [&](User& user) {
-    user.challenge = std::move(pending);
+    user.challenge = std::make_shared<const Challenge>(std::move(pending));
     user.hss_keeps_restoration = hss_keeps_restoration(maa.features);
     user.last_impu = request->impu;
     user.last_contact = request->contact_text();
@@ -116,7 +116,7 @@ Task<Outcome> challenge(Core& core, Site& site, SharedRegisterRequest request,
 Task<void> challenge_unanswered(Core& core, Site& site, std::string impi) {
   auto turn = co_await core.turns.take(site.worker, impi);
   if (!turn) co_return;  // the alarm is set again
-  std::optional<Challenge> gone;
+  std::shared_ptr<const Challenge> gone;
   core.registrar.with_existing(impi, [&](User& user) {
     if (!user.challenge || user.challenge->deadline > core.clock.now()) return;
     gone = std::move(user.challenge);

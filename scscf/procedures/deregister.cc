@@ -29,7 +29,7 @@ std::vector<Ended> take_empty(Core& core, const std::string& impi, UserState sta
     before = canonicals(user.registrations);
     std::erase_if(user.registrations, [&](Registration& registration) {
       if (!registration.bindings.empty()) return false;
-      ended.push_back({registration.number, registration.set, registration.hss_host,
+      ended.push_back({registration.number, registration.set(), registration.hss_host,
                        third_party_of(core, impi, registration, "", RegistrationType::de_registration)});
       return true;
     });
@@ -91,7 +91,7 @@ Task<Outcome> deregister_user(Core& core, Site& site, SharedRegisterRequest requ
   for (const Binding& binding : gone) {
     ok.headers.emplace_back(sip::HeaderId::contact, absl::StrFormat("<%s>%s;expires=0", binding.uri, binding.params));
   }
-  ok.then = [&core, &site, set = now.set, gone, ended](const std::string& response) {
+  ok.then = [&core, &site, set = now.set(), gone, ended](const std::string& response) {
     for (const Ended& one : ended) {
       ThirdPartyRegistration services = one.services;
       services.response = response;
@@ -116,7 +116,7 @@ Task<void> expire(Core& core, Site& site, std::string impi) {
         gone.push_back(binding);
         return true;
       });
-      if (!gone.empty()) changed.emplace_back(registration.set, std::move(gone));
+      if (!gone.empty()) changed.emplace_back(registration.set(), std::move(gone));
     }
   });
   if (changed.empty()) co_return;
@@ -151,12 +151,15 @@ Task<std::vector<std::string>> deregister_by_network(Core& core, Site& site, std
       std::vector<Binding> gone = std::exchange(registration.bindings, {});
       if (event)
         for (Binding& binding : gone) binding.event = *event;
-      for (const Identity& identity : registration.set) uris.push_back(identity.uri);
-      changed.emplace_back(registration.set, std::move(gone));
+      for (const Identity& identity : registration.set()) uris.push_back(identity.uri);
+      changed.emplace_back(registration.set(), std::move(gone));
     }
   });
   std::vector<Ended> ended = take_empty(core, impi, UserState::deregistered, why);
+  // Without a word where another S-CSCF has the user already: its calls need nothing of us but their own headers, and
+  // its application servers hear of it from there.
   for (Ended& set : ended) {
+    if (!event) continue;
     release_calls_of(core, site, set.set, why);
     register_with_services(core, site, set.services);
   }

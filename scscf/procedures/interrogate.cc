@@ -94,9 +94,14 @@ Task<void> interrogate_register(Core& core, Site& site, std::shared_ptr<sip::Ser
       request->deregisters() ? cx::UserAuthorizationType::de_registration : cx::UserAuthorizationType::registration;
 
   std::vector<std::string> tried;
+  std::optional<OtherServer> passed_over;  // not asked, since it was silent a moment ago
   // Twice at most: the first choice, and one reselection (section 5.3.1.3).
   for (int round = 0; round < 2; ++round) {
     Chosen chosen = co_await ask_hss(core, site, request, type, tried);
+    if (passed_over && std::holds_alternative<Outcome>(chosen)) {
+      co_await forward(core, site, transaction, *passed_over, false);  // there is no other
+      co_return;
+    }
     if (auto* refused = std::get_if<Outcome>(&chosen)) {
       core.report("register.rejected", request->impi, request->impu_uri,
                   absl::StrFormat("%d: %s", refused->code, refused->why));
@@ -118,6 +123,7 @@ Task<void> interrogate_register(Core& core, Site& site, std::shared_ptr<sip::Ser
     // One that did not answer a moment ago is not waited for again.
     bool skipped = may_reselect && core.silent_servers.contains(choice.other.name);
     if (!skipped && co_await forward(core, site, transaction, choice.other, may_reselect)) co_return;
+    if (skipped) passed_over = choice.other;
     tried.push_back(choice.other.name);
     type = cx::UserAuthorizationType::registration_and_capabilities;
   }

@@ -1,5 +1,7 @@
 #include "scscf/procedures/notify_reg.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_format.h"
 #include "common/sip/headers.h"
 #include "common/sip/next_hop.h"
@@ -163,12 +165,17 @@ reginfo::RegInfo registration_state(Core& core, const std::vector<Identity>& set
 }
 
 void notify_watchers(Core& core, const std::vector<Identity>& set, const std::vector<Binding>& gone) {
-  std::optional<reginfo::RegInfo> state;
-  for (const Identity& identity : set) {
+  bool watched = std::any_of(set.begin(), set.end(), [&](const Identity& identity) {
+    return !core.subscriptions.watching(identity.canonical).empty();
+  });
+  if (watched) tell_watchers(core, set, registration_state(core, set, gone));
+}
+
+void tell_watchers(Core& core, const std::vector<Identity>& watched, const reginfo::RegInfo& state) {
+  for (const Identity& identity : watched) {
     for (std::shared_ptr<Subscription>& watcher : core.subscriptions.watching(identity.canonical)) {
-      if (!state) state = registration_state(core, set, gone);
       Site& site = core.site(watcher->worker);
-      site.worker.post([&core, &site, watcher, now = *state] { notify(core, site, watcher, now); });
+      site.worker.post([&core, &site, watcher, state] { notify(core, site, watcher, state); });
     }
   }
 }

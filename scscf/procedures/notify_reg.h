@@ -11,6 +11,8 @@ reginfo::RegInfo registration_state(Core& core, const std::vector<Identity>& set
 
 // Tells everyone who watches an identity of the set. Returns at once: each watcher's worker sends its NOTIFYs in order.
 void notify_watchers(Core& core, const std::vector<Identity>& set, const std::vector<Binding>& gone);
+// The same with a state that the caller has made.
+void tell_watchers(Core& core, const std::vector<Identity>& watched, const reginfo::RegInfo& state);
 // Ends the subscriptions to these identities without a word.
 void forget_watchers(Core& core, const std::vector<Identity>& set);
 

@@ -90,7 +90,7 @@ Task<cx::PushProfileAnswer> Pushes::push_profile(cx::PushProfileRequest request)
       bool same =
           std::any_of(set.begin(), set.end(), [&](const Identity& i) { return registration.find(i.canonical); });
       if (!same) continue;
-      old_set = std::exchange(registration.set, set);
+      old_set = registration.set();
       registration.profile = profile;
       numbers.push_back(registration.number);
       bindings = registration.bindings;
@@ -108,11 +108,13 @@ Task<cx::PushProfileAnswer> Pushes::push_profile(cx::PushProfileRequest request)
   core_.report("profile.pushed", request.impi, "",
                absl::StrFormat("the HSS pushed a profile of %d identities", set.size()));
   std::vector<Identity> gone = missing(old_set, set);
-  if (!gone.empty()) {
-    for (Binding& binding : bindings) binding.event = reginfo::ContactEvent::deactivated;
-    notify_watchers(core_, gone, bindings);
-  }
-  notify_watchers(core_, set, {});
+  for (Binding& binding : bindings) binding.event = reginfo::ContactEvent::deactivated;
+  // One document for all who watch an identity of the set, those that left it among them.
+  reginfo::RegInfo state = registration_state(core_, set, {});
+  reginfo::RegInfo left = registration_state(core_, gone, bindings);
+  state.registrations.insert(state.registrations.end(), left.registrations.begin(), left.registrations.end());
+  gone.insert(gone.end(), set.begin(), set.end());
+  tell_watchers(core_, gone, state);
   co_return answer;
 }
 

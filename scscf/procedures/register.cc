@@ -11,8 +11,8 @@ namespace {
 
 // What the registrar knows of the user at this moment.
 struct Standing {
-  std::optional<Challenge> challenge;  // of this Call-ID
-  bool challenged = false;             // by this Call-ID or another
+  std::shared_ptr<const Challenge> challenge;  // of this Call-ID
+  bool challenged = false;                     // by this Call-ID or another
   bool registered = false;
   bool contact_known = false;   // every contact of the request is registered already
   bool reauthenticate = false;  // the operator's period has passed
@@ -22,7 +22,7 @@ Standing standing_of(Core& core, const RegisterRequest& request) {
   Standing standing;
   core.registrar.with_existing(request.impi, [&](User& user) {
     if (user.challenge && user.challenge->call_id == request.call_id) standing.challenge = user.challenge;
-    standing.challenged = user.challenge.has_value();
+    standing.challenged = user.challenge != nullptr;
     Registration* registration = user.registration_of(request.impu);
     if (!registration) return;
     standing.registered = true;

@@ -143,7 +143,6 @@ Task<bool> take_up_registration(Core& core, Site& site, std::string impu, cx::Se
     std::string impi = !info.impi.empty() ? info.impi : !saa.impi.empty() ? saa.impi : read->profile->impi;
     Registration registration;
     registration.profile = read->profile;
-    registration.set = identities_of(*read->profile);
     registration.bindings = bindings_of(core, info, canonical);
     registration.hss_host = saa.routing.origin_host;
     registration.authenticated = core.clock.now();  // when, nobody knows any more

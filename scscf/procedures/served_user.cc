@@ -13,10 +13,10 @@ bool is_tel(const std::string& uri) {
 
 // The alias that P-Asserted-Identity carries beside the identity: the first of the other kind that is not barred.
 std::string other_of(const Registration& registration, const Identity& identity) {
-  auto found = std::find_if(registration.set.begin(), registration.set.end(), [&](const Identity& one) {
-    return !one.barred && is_tel(one.canonical) != is_tel(identity.canonical);
-  });
-  return found == registration.set.end() ? std::string() : found->uri;
+  for (const PublicIdentity* one : implicit_set(*registration.profile)) {
+    if (!one->barred && is_tel(one->canonical) != is_tel(identity.canonical)) return one->identity;
+  }
+  return "";
 }
 
 }  // namespace
@@ -28,7 +28,7 @@ std::optional<ServedUser> find_served_user(Core& core, const std::string& canoni
       Registration* registration = registered.registration_of(canonical);
       if (!registration) return;
       if (!user) {
-        const Identity& identity = *registration->find(canonical);
+        Identity identity = to_identity(*registration->find(canonical));
         const ServiceProfile* service = service_profile_of(*registration->profile, canonical);
         user = ServedUser{impi, identity, other_of(*registration, identity), {}, service ? service->services : nullptr};
       }

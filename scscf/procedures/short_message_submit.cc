@@ -131,7 +131,7 @@ Task<void> submit(Core& core, Site& site, Submitter submitter, sms::RpData data)
 Task<void> memory_available(Core& core, Site& site, Submitter submitter, uint8_t reference) {
   std::vector<Identity> set;
   core.registrar.with_existing(submitter.user.impi, [&](User& user) {
-    if (Registration* registration = user.registration_of(submitter.user.identity.canonical)) set = registration->set;
+    if (Registration* registration = user.registration_of(submitter.user.identity.canonical)) set = registration->set();
   });
   for (const Identity& identity : set) core.short_messages.memory_available(identity.canonical);
   co_await answer(core, site, submitter, sms::RpAck{sms::Side::network, reference, std::nullopt});

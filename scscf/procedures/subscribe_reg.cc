@@ -34,7 +34,7 @@ std::optional<Watched> find_watched(Core& core, const sip::Uri& uri) {
     core.registrar.with_existing(impi, [&](User& user) {
       Registration* registration = user.registration_of(watched.canonical);
       if (!registration) return;
-      watched.set = registration->set;
+      watched.set = registration->set();
       watched.impi = impi;
       for (const ServiceProfile& profile : registration->profile->service_profiles) {
         if (!profile.services) continue;
@@ -102,13 +102,14 @@ void accept(const Subscription& subscription, sip::ServerTransaction& transactio
   transaction.respond(200, std::move(ok).finish());
 }
 
-void watch_end(Core& core, Site& site, const std::shared_ptr<Subscription>& subscription,
-               const std::vector<Identity>& set) {
+void watch_end(Core& core, Site& site, const std::shared_ptr<Subscription>& subscription) {
   site.worker.timers().cancel(std::exchange(subscription->expiry, 0));
   Duration left = subscription->expires - core.clock.now();
-  subscription->expiry = site.worker.timers().after(left, [&core, &site, subscription, set] {
+  subscription->expiry = site.worker.timers().after(left, [&core, &site, subscription] {
     subscription->expiry = 0;
-    notify(core, site, subscription, registration_state(core, set, {}));
+    auto uri = sip::Uri::parse(subscription->watched);
+    std::optional<Watched> watched = uri.ok() ? find_watched(core, *uri) : std::nullopt;
+    notify(core, site, subscription, registration_state(core, watched ? watched->set : std::vector<Identity>{}, {}));
   });
 }
 
@@ -118,7 +119,7 @@ void run(Core& core, Site& site, const std::shared_ptr<Subscription>& subscripti
   subscription->expires = core.clock.now() + std::chrono::seconds(expires);
   subscription->expires_wall = core.clock.wall() + std::chrono::seconds(expires);
   if (expires > 0) {
-    watch_end(core, site, subscription, set);
+    watch_end(core, site, subscription);
     keep_subscription(core, *subscription);
   } else {
     site.worker.timers().cancel(std::exchange(subscription->expiry, 0));
@@ -167,7 +168,7 @@ void resume_subscription(Core& core, Site& site, const std::shared_ptr<Subscript
   auto uri = sip::Uri::parse(subscription->watched);
   std::optional<Watched> watched = uri.ok() ? find_watched(core, *uri) : std::nullopt;
   if (!watched) return end_subscription(core, site, subscription);
-  watch_end(core, site, subscription, watched->set);
+  watch_end(core, site, subscription);
 }
 
 Task<void> subscribe_reg(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
@@ -214,13 +215,18 @@ Task<void> subscribe_reg(Core& core, Site& site, std::shared_ptr<sip::ServerTran
   subscription->watched = watched->canonical;
   subscription->contact = absl::StrFormat("<sip:reg@%s>", sent_by(core, transaction->flow()));
   subscription->target = std::string(contact->uri.text);
+  subscription->device = std::hash<std::string>{}(subscription->target);
   for (std::string_view hop : request.values(HeaderId::record_route)) subscription->route.push_back(sip::unfold(hop));
   subscription->flow = transaction->reply_flow();
   subscription->remote_cseq = cseq->number;
   uint32_t expires = granted(request);
-  if (expires > 0 && !core.subscriptions.add(subscription)) {
-    co_return transaction->reject(503, "Too Many Subscriptions");
+  std::shared_ptr<Subscription> replaced;
+  bool taken = expires == 0 || core.subscriptions.add(subscription, replaced);
+  if (replaced) {
+    Site& owner = core.site(replaced->worker);
+    owner.worker.post([&core, &owner, replaced] { end_subscription(core, owner, replaced); });
   }
+  if (!taken) co_return transaction->reject(503, "Too Many Subscriptions");
   accept(*subscription, *transaction, expires);
   core.report("subscribe.accepted", watched->impi, watched->canonical,
               absl::StrFormat("%s watches the registration for %d s", watcher, expires));

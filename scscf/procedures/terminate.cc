@@ -158,6 +158,8 @@ Task<void> to_server(Core& core, Site& site, Passage passage, OtherServer server
   }
   if (auto* other = std::get_if<OtherServer>(&found.where)) {
     (void)co_await try_server(core, site, passage, std::move(*other));
+  } else if (skipped) {
+    (void)co_await try_server(core, site, passage, std::move(server));  // there is no other
   }
   finish_passage(core, passage);
 }

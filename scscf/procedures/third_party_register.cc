@@ -159,10 +159,10 @@ Task<void> register_with(Core& core, Site& site, std::shared_ptr<const ThirdPart
 ThirdPartyRegistration third_party_of(const Core& core, const std::string& impi, const Registration& registration,
                                       const std::string& canonical, RegistrationType type) {
   ThirdPartyRegistration result{.type = type, .impi = impi, .identity = {}, .criteria = nullptr};
-  const Identity* identity = registration.find(canonical);
+  const PublicIdentity* identity = registration.find(canonical);
   if (!identity || identity->barred) identity = registration.default_impu();
   if (!identity) return result;
-  result.identity = identity->uri;
+  result.identity = identity->identity;
   if (const ServiceProfile* service = service_profile_of(*registration.profile, identity->canonical)) {
     result.criteria = service->services;
   }

@@ -30,10 +30,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     require(!service.identities.empty());
     for (const PublicIdentity& identity : service.identities) {
       require(!identity.identity.empty() && !identity.canonical.empty());
-      require(fits_a_header(identity.identity) && fits_a_header(identity.wildcard));
-      require(fits_a_header(identity.display_name));
+      require(fits_a_header(identity.identity) && fits_a_header(identity.more().wildcard));
+      require(fits_a_header(identity.more().display_name));
       // A canonical form is its own canonical form, so what is kept is found.
-      if (identity.wildcard.empty()) {
+      if (identity.more().wildcard.empty()) {
         const PublicIdentity* found = find_identity(*profile, identity.identity);
         require(found == &identity || identity.canonical == identity.identity);
       }

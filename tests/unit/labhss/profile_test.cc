@@ -50,8 +50,8 @@ TEST(UserProfile, when_the_s_cscf_reads_it_then_it_finds_what_the_file_says) {
   const scscf::ServiceProfile& service = profile->service_profiles[0];
   ASSERT_EQ(service.identities.size(), 3u);
   EXPECT_TRUE(service.identities[0].barred);
-  EXPECT_EQ(service.identities[1].display_name, "Line <1> & \"co\"");
-  EXPECT_EQ(service.identities[1].alias_group, "1");
+  EXPECT_EQ(service.identities[1].more().display_name, "Line <1> & \"co\"");
+  EXPECT_EQ(service.identities[1].more().alias_group, "1");
   EXPECT_EQ(service.identities[2].identity, "tel:+15550100001");
   EXPECT_EQ(service.shared_ifc_sets, (std::vector<uint32_t>{3, 5}));
 }

@@ -123,7 +123,10 @@ TEST(Wildcards, when_an_identity_fits_the_expression_then_it_is_one_of_them) {
   EXPECT_FALSE(matches("sip:room!(!@example.org", "sip:room(@example.org"));
   EXPECT_FALSE(matches("sip:room@example.org", "sip:room@example.org"));
   EXPECT_FALSE(matches("sip:aaa!.*!aaa@h", "sip:aaa@h"));
-  EXPECT_TRUE(wildcard_matches({.identity = "sip:x@h", .wildcard = "sip:y!.!@h"}, "sip:yz@h"));
+  EXPECT_TRUE(
+      wildcard_matches({.identity = "sip:x@h",
+                        .details = std::make_shared<const IdentityDetails>(IdentityDetails{.wildcard = "sip:y!.!@h"})},
+                       "sip:yz@h"));
 }
 
 }  // namespace

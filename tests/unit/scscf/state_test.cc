@@ -97,7 +97,6 @@ class StateTest : public testing::Test {
       Registration registration;
       registration.number = ++user.last_number;
       registration.profile = read->profile;
-      registration.set = identities_of(*read->profile);
       registration.hss_host = "hss1";
       registration.authenticated = clock_->now();
       registration.since = clock_->wall();

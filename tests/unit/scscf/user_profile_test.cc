@@ -143,14 +143,14 @@ TEST(UserProfile, when_every_element_is_there_then_every_value_is_read) {
   EXPECT_EQ(number.identity, "sip:+15550100042@IMS.mnc001.mcc001.3gppnetwork.org");
   EXPECT_EQ(number.canonical, "sip:+15550100042@ims.mnc001.mcc001.3gppnetwork.org");
   EXPECT_EQ(number.type, IdentityType::distinct_impu);
-  EXPECT_EQ(number.display_name, "Zo\xc3\xab & sons");
-  EXPECT_EQ(number.alias_group, "1");
-  EXPECT_EQ(number.service_priority, 2u);
-  EXPECT_EQ(number.max_registrations, 3u);
+  EXPECT_EQ(number.more().display_name, "Zo\xc3\xab & sons");
+  EXPECT_EQ(number.more().alias_group, "1");
+  EXPECT_EQ(number.more().service_priority, 2u);
+  EXPECT_EQ(number.more().max_registrations, 3u);
   EXPECT_EQ(first.identities[2].identity, "tel:+1-555-010-0042");
   EXPECT_EQ(first.identities[2].canonical, "tel:+15550100042");
   EXPECT_EQ(first.identities[2].type, IdentityType::non_distinct_impu);
-  EXPECT_FALSE(first.identities[2].service_priority.has_value());
+  EXPECT_FALSE(first.identities[2].more().service_priority.has_value());
 
   EXPECT_EQ(first.subscribed_media_profile, 7u);
   EXPECT_EQ(first.service_ids, (std::vector<std::string>{"urn:urn-7:3gpp-service.ims.icsi.mmtel", "b"}));
@@ -158,9 +158,9 @@ TEST(UserProfile, when_every_element_is_there_then_every_value_is_read) {
 
   const ServiceProfile& second = parsed->service_profiles[1];
   EXPECT_EQ(second.identities[0].type, IdentityType::distinct_psi);
-  EXPECT_EQ(second.identities[1].wildcard, "sip:list!.*!@example.org");
+  EXPECT_EQ(second.identities[1].more().wildcard, "sip:list!.*!@example.org");
   EXPECT_EQ(second.identities[2].type, IdentityType::wildcarded_impu);
-  EXPECT_EQ(second.identities[2].wildcard, "sip:+1555![0-9]{4}!@example.org");
+  EXPECT_EQ(second.identities[2].more().wildcard, "sip:+1555![0-9]{4}!@example.org");
   EXPECT_TRUE(second.criteria.empty());
 }
 
