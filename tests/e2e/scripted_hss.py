@@ -39,6 +39,16 @@ def message(flags, command, application, hop, end, body):
     return struct.pack("!IIIII", 1 << 24 | (20 + len(body)), flags << 24 | command, application, hop, end) + body
 
 
+def messages(peer):
+    """Each whole message that comes by the connection, to its end."""
+    data = b""
+    while got := peer.recv(65536):
+        data += got
+        while len(data) >= 20 and len(data) >= (length := struct.unpack("!I", data[:4])[0] & 0xffffff):
+            yield data[:length]
+            data = data[length:]
+
+
 class ScriptedHss:
     def __init__(self, host, address, identity, realm, answers, port=3868):
         self.identity, self.realm, self.address, self.answers = identity.encode(), realm.encode(), address, answers
@@ -67,14 +77,10 @@ class ScriptedHss:
             pass  # closed
 
     def _talk(self, peer):
-        data = b""
-        while got := peer.recv(65536):
-            data += got
-            while len(data) >= 20 and len(data) >= (length := struct.unpack("!I", data[:4])[0] & 0xffffff):
-                answer = self._answer(data[:length])
-                data = data[length:]
-                if answer:
-                    peer.sendall(answer)
+        for request in messages(peer):
+            answer = self._answer(request)
+            if answer:
+                peer.sendall(answer)
 
     def _answer(self, request):
         _, word, application, hop, end = struct.unpack("!IIIII", request[:20])
