@@ -4,18 +4,20 @@ GoogleTest programs are BIN/unit_* and BIN/scenarios_*; BIN/fuzz_* replay tests/
 tests/e2e/*_test.py, tests/peers/*_test.py and tests/e2e/soak_*.py. Each of these says in one of its first lines where it runs:
 
     # runs: host                 on this kernel
-    # runs: esp-kernel           as root under a kernel with ESP: all such files in one start of lab/esp-kernel
+    # runs: esp-kernel           as root under a kernel with ESP, by lab/esp-kernel
     # limit: 600                 seconds that the file may take (default 300)
 """
 import argparse
 import concurrent.futures
 import json
 import os
+import queue
 import re
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -169,7 +171,7 @@ def run_python(path, results_folder):
     return result
 
 
-def run_inside(files):
+def run_inside(files, cpus=None):
     """All the files in one start of the kernel with ESP: a Result each, as they end. Lines of JSON come back from it."""
     limit = sum(int(marker(path, "limit", "300")) for path in files) + 60
     results_folder = ROOT / "build/test-results"  # captures and reports, to look at afterwards
@@ -177,6 +179,8 @@ def run_inside(files):
     os.environ["LAPWING_TEST_RESULTS"] = str(results_folder)
     command = [ROOT / "lab/esp-kernel", "-t", str(limit), "-m", "4G", "-w", results_folder, "--", "/usr/bin/python3", "-B",
                Path(__file__).resolve(), "--inside", results_folder, *files]
+    if cpus:
+        command = ["taskset", "-c", cpus, *command]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, errors="replace")
     waiting = {str(path.relative_to(ROOT)): path for path in files}
     other = []
@@ -194,6 +198,28 @@ def run_inside(files):
         yield result
 
 
+def run_in_lanes(files):
+    """User-mode Linux runs on one CPU: a kernel for each of two, with about half of the files."""
+    cpus = sorted(os.sched_getaffinity(0))[:2]
+    lanes = [[] for _ in cpus]
+    for path in sorted(files, key=lambda path: -int(marker(path, "limit", "300"))):
+        min(lanes, key=lambda lane: sum(int(marker(one, "limit", "300")) for one in lane)).append(path)
+    lanes = [(str(cpu), lane) for cpu, lane in zip(cpus, lanes) if lane]
+    results = queue.SimpleQueue()
+
+    def run(cpu, lane):
+        try:
+            for result in run_inside(lane, cpu):
+                results.put(result)
+        finally:
+            results.put(None)
+    threads = [threading.Thread(target=run, args=lane, daemon=True) for lane in lanes]
+    for thread in threads:
+        thread.start()
+    for _ in threads:
+        yield from iter(results.get, None)
+
+
 def run_in_esp_kernel(files, report):
     """User-mode Linux on a busy machine stalls for long moments (seen once: a replay counter of 1 in a test that passes
     otherwise), so there a file that fails is run once more in a fresh kernel, and both runs are shown. A defect of ours
@@ -201,7 +227,7 @@ def run_in_esp_kernel(files, report):
     status = subprocess.run([ROOT / "lab/esp-kernel", "--status"], capture_output=True, text=True).stdout
     emulated = status.startswith("uml")
     again = []
-    for result in run_inside(files):
+    for result in run_in_lanes(files) if emulated else run_inside(files):
         if result.failed and emulated:
             again.append(ROOT / result.program)
             print(f"  {result.program:<32} {len(result.failed)} failed in user-mode Linux; once more in a fresh one:")
