@@ -90,7 +90,7 @@ class LoadedCore:
                 if process.poll() is not None:
                     with open(os.path.join(self.folder, f"{name}.log"), encoding="utf-8") as log:
                         sys.exit(f"{name} ended at its start:\n{log.read()}")
-            if '"open"' in self._imsctl("hss").stdout and os.path.exists(f"{self.folder}/pcscf.sock"):
+            if '"open"' in self.imsctl("scscf", "hss").stdout and os.path.exists(f"{self.folder}/pcscf.sock"):
                 return
             time.sleep(0.2)
         sys.exit("the daemons did not become ready in 30 s")
@@ -108,8 +108,9 @@ class LoadedCore:
         run(*inside, "route", "add", "local", "10.46.0.0/16", "dev", "lo")
         run(*inside, "route", "add", "default", "via", self.gm)
 
-    def _imsctl(self, *words):
-        return subprocess.run([f"{BIN}/imsctl", "--scscf", f"unix:{self.folder}/scscf.sock", "--json", *words],
+    def imsctl(self, daemon, *words):
+        """`imsctl --json` with this daemon alone."""
+        return subprocess.run([f"{BIN}/imsctl", f"--{daemon}", f"unix:{self.folder}/{daemon}.sock", "--json", *words],
                               capture_output=True, text=True, check=False)
 
     def cpu_us(self):
@@ -137,7 +138,7 @@ class LoadedCore:
             elif isinstance(node, list):
                 for item in node:
                     yield from numbers(item)
-        return sum(numbers(json.loads(self._imsctl("hss").stdout)))
+        return sum(numbers(json.loads(self.imsctl("scscf", "hss").stdout)))
 
     def load(self, *words):
         """Runs `labue load` to its end: {phase: what it came to}, each with "cpu_us" of the daemons while it lasted."""
