@@ -58,6 +58,7 @@ struct Registration {
   std::shared_ptr<const UserProfile> profile;
   std::vector<Binding> bindings;
   std::string hss_host;
+  std::string charging;     // see charging.h; empty: none
   TimePoint authenticated;  // when an answer to a challenge was last right
   WallTime since;
 

@@ -81,6 +81,7 @@ bool read_registration(const Core& core, const std::string& impi, const v1::Stor
   out.number = in.number();
   out.profile = profile->second;
   out.hss_host = in.hss_host();
+  out.charging = in.charging();
   out.authenticated = from_wall(core.clock, in.authenticated());
   out.since = time_of(in.since());
   for (const v1::StoredBinding& binding : in.bindings()) out.bindings.push_back(read_binding(core, binding));
@@ -170,6 +171,7 @@ void keep_user(Core& core, const std::string& impi) {
       v1::StoredRegistration& out = *stored.add_registrations();
       out.set_number(registration.number);
       out.set_hss_host(registration.hss_host);
+      out.set_charging(registration.charging);
       set_time(out.mutable_authenticated(), to_wall(core.clock, registration.authenticated));
       set_time(out.mutable_since(), registration.since);
       for (const Binding& binding : registration.bindings) write_binding(core, binding, *out.add_bindings());

@@ -38,6 +38,11 @@ absl::StatusOr<cx::RegistrationTerminationRequest> CxService::termination(std::s
   std::lock_guard lock(mutex_);
   const absl::StatusOr<const Subscriber*> subscriber = served(identity);
   if (!subscriber.ok()) return subscriber.status();
+  if (reason == cx::DeregistrationReason::remove_scscf &&
+      state_of(**subscriber).state() == RegistrationState::registered) {
+    return absl::FailedPreconditionError("subscriber " + (*subscriber)->imsi +
+                                         " is registered: reason 3 is for users who are served unregistered");
+  }
   cx::RegistrationTerminationRequest request = termination_of(**subscriber, state_of(**subscriber), reason);
   // By a public identity of one who has several sets the operator means that set.
   if ((*subscriber)->sets() > 1 && subscribers_.by_impu(identity) != nullptr) {

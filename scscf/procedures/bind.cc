@@ -1,4 +1,5 @@
 #include "scscf/procedures/bind.h"
+#include "scscf/charging.h"
 
 #include <algorithm>
 
@@ -129,6 +130,9 @@ Outcome registered_response(Core& core, const RegisterRequest& request, const Re
     ok.headers.emplace_back(HeaderId::p_charging_vector,
                             charging + ";term-ioi=" + sip::quote(core.settings().home_domain));
   }
+  if (!registration.charging.empty()) {
+    ok.headers.emplace_back(HeaderId::p_charging_function_addresses, registration.charging);
+  }
   return ok;
 }
 
@@ -197,6 +201,7 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
     user.hss_keeps_restoration = hss_keeps_restoration(saa.features);
     registration->profile = profile;
     registration->hss_host = saa.routing.origin_host;
+    if (saa.charging) registration->charging = charging_addresses(*saa.charging);
     if (authenticated) registration->authenticated = core.clock.now();
     put_contacts(core, *request, *registration, authenticated, replaced);
     if (user.state != UserState::registered) user.enter(UserState::registered, core.clock.wall(), "");

@@ -1,5 +1,7 @@
 #include "scscf/procedures/originate.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_format.h"
 #include "common/sip/headers.h"
 #include "common/sip/register_anew.h"
@@ -20,6 +22,25 @@ using sip::HeaderId;
 void assert_alias(Passage& passage, const ServedUser& caller) {
   if (caller.other_identity.empty() || passage.request().values(HeaderId::p_asserted_identity).size() > 1) return;
   passage.edits.append(HeaderId::p_asserted_identity, "<" + caller.other_identity + ">");
+}
+
+// RFC 6050: where the profile says which communication services the user has, what it prefers becomes what we assert,
+// and what it does not have is not passed on.
+void assert_service(Passage& passage, const ServedUser& caller) {
+  if (!caller.profile || caller.profile->service_ids.empty()) return;
+  if (!passage.request().has(HeaderId::p_preferred_service)) return;
+  auto subscribed = [&](std::string_view service) {
+    return std::any_of(
+        caller.profile->service_ids.begin(), caller.profile->service_ids.end(), [&](const std::string& id) {
+          // A part of a service: "...icsi.mmtel.gsma.ipcall" of "...icsi.mmtel".
+          bool begins = service.size() >= id.size() && sip::equals_ignoring_case(service.substr(0, id.size()), id);
+          return begins && (service.size() == id.size() || service[id.size()] == '.');
+        });
+  };
+  for (std::string_view preferred : passage.request().values(HeaderId::p_preferred_service)) {
+    if (subscribed(preferred)) passage.edits.append(HeaderId::p_asserted_service, std::string(preferred));
+  }
+  passage.edits.remove(HeaderId::p_preferred_service);
 }
 
 // Step 1: whom the P-CSCF asserts; of a request that an application server makes in a user's name, whom it says.
@@ -72,6 +93,8 @@ Task<void> originate(Core& core, Site& site, std::shared_ptr<sip::ServerTransact
     co_return co_await take_short_message(core, site, std::move(*passage), std::move(caller));
   }
   assert_alias(*passage, caller);
+  assert_service(*passage, caller);
+  if (!caller.charging.empty()) passage->edits.set(HeaderId::p_charging_function_addresses, caller.charging);
   bool registered = !caller.contacts.empty();
   passage = co_await invoke_services(
       core, site, std::move(*passage),

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "common/sip/uri.h"
+#include "scscf/charging.h"
 #include "scscf/procedures/deregister.h"
 #include "scscf/procedures/notify_reg.h"
 #include "scscf/state.h"
@@ -67,6 +68,13 @@ Task<cx::PushProfileAnswer> Pushes::push_profile(cx::PushProfileRequest request)
   if (!core_.registrar.with_existing(request.impi, [](User&) {})) {
     answer.result = cx::experimental::user_unknown;
     co_return answer;
+  }
+  if (request.charging) {
+    core_.registrar.with_existing(request.impi, [&](User& user) {
+      for (Registration& one : user.registrations) one.charging = charging_addresses(*request.charging);
+    });
+    keep_user(core_, request.impi);
+    core_.report("charging.pushed", request.impi, "", "the HSS pushed other charging functions");
   }
   if (request.user_data.empty()) co_return answer;
   auto read = core_.profiles.read(request.user_data);

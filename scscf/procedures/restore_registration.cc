@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "common/control/timestamps.h"
 #include "common/sip/headers.h"
+#include "scscf/charging.h"
 #include "scscf/procedures/deadlines.h"
 #include "scscf/state.h"
 
@@ -145,6 +146,7 @@ Task<bool> take_up_registration(Core& core, Site& site, std::string impu, cx::Se
     registration.profile = read->profile;
     registration.bindings = bindings_of(core, info, canonical);
     registration.hss_host = saa.routing.origin_host;
+    if (saa.charging) registration.charging = charging_addresses(*saa.charging);
     registration.authenticated = core.clock.now();  // when, nobody knows any more
     registration.since = core.clock.wall();
     if (registration.bindings.empty() || !registration.find(canonical)) continue;

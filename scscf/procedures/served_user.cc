@@ -30,7 +30,13 @@ std::optional<ServedUser> find_served_user(Core& core, const std::string& canoni
       if (!user) {
         Identity identity = to_identity(*registration->find(canonical));
         const ServiceProfile* service = service_profile_of(*registration->profile, canonical);
-        user = ServedUser{impi, identity, other_of(*registration, identity), {}, service ? service->services : nullptr};
+        user = ServedUser{.impi = impi,
+                          .identity = identity,
+                          .other_identity = other_of(*registration, identity),
+                          .contacts = {},
+                          .services = service ? service->services : nullptr,
+                          .profile = std::shared_ptr<const ServiceProfile>(registration->profile, service),
+                          .charging = registration->charging};
       }
       user->contacts.insert(user->contacts.end(), registration->bindings.begin(), registration->bindings.end());
     });

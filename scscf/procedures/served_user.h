@@ -15,6 +15,8 @@ struct ServedUser {
   std::string other_identity;     // of the same set: a tel URI to a SIP URI, or the other way round; empty: none
   std::vector<Binding> contacts;  // of every device, of all IMPIs that share the identity
   std::shared_ptr<const FilterCriteria> services;
+  std::shared_ptr<const ServiceProfile> profile = nullptr;  // null: not registered
+  std::string charging = {};                                // see charging.h; empty: none
 };
 
 // nullopt: not registered here.

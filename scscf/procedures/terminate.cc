@@ -92,6 +92,7 @@ Task<void> serve_callee(Core& core, Site& site, Passage passage, ServedUser call
     co_return refuse(core, passage, 404, "Not Found", callee.identity.uri + " is barred");
   }
   note_callee(core, passage, callee);
+  if (!callee.charging.empty()) passage.edits.set(HeaderId::p_charging_function_addresses, callee.charging);
   auto onward = co_await invoke_services(core, site, std::move(passage), services_of(callee, session_case));
   if (!onward) co_return;
   if (session_case == SessionCase::terminating_unregistered) {

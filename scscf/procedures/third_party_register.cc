@@ -100,6 +100,7 @@ sip::ClientRequest make_register(const Core& core, Site& site, const ThirdPartyR
   }
   text.add(HeaderId::p_charging_vector,
            absl::StrFormat("icid-value=%s;orig-ioi=%s", sip::quote(icid), sip::quote(core.settings().home_domain)));
+  if (!registration.charging.empty()) text.add(HeaderId::p_charging_function_addresses, registration.charging);
   Part body = body_of(server, registration);
   request.wire = body.type.empty() ? std::move(text).finish() : std::move(text).finish(body.type, body.text);
   return request;
@@ -158,7 +159,8 @@ Task<void> register_with(Core& core, Site& site, std::shared_ptr<const ThirdPart
 
 ThirdPartyRegistration third_party_of(const Core& core, const std::string& impi, const Registration& registration,
                                       const std::string& canonical, RegistrationType type) {
-  ThirdPartyRegistration result{.type = type, .impi = impi, .identity = {}, .criteria = nullptr};
+  ThirdPartyRegistration result{
+      .type = type, .impi = impi, .identity = {}, .charging = registration.charging, .criteria = nullptr};
   const PublicIdentity* identity = registration.find(canonical);
   if (!identity || identity->barred) identity = registration.default_impu();
   if (!identity) return result;

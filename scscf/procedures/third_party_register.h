@@ -10,6 +10,7 @@ namespace lapwing::scscf {
 struct ThirdPartyRegistration {
   RegistrationType type = RegistrationType::initial;
   std::string impi, identity;  // identity: a public one of the set that is not barred
+  std::string charging;        // see charging.h; empty: none
   std::shared_ptr<const FilterCriteria> criteria;
   Duration expires{};  // what is left of the registration; zero: it has ended
   // The handset's REGISTER and what it got: for criteria with IncludeRegisterRequest and -Response. Null and empty: no

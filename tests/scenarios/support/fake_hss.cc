@@ -172,6 +172,7 @@ FakeHss::Answers FakeHss::answer_to(const std::string& command, const Arguments&
     saa.user_data = variables.expand(*profile);
   }
   if (named("features") == "restoration") saa.features = restoration_feature;
+  if (!named("ccf").empty()) saa.charging = cx::ChargingInformation{{}, {}, named("ccf"), {}};
   if (std::string contact = named("restore"); !contact.empty()) {
     cx::ScscfRestorationInfo info{.impi = named("impi"), .contacts = {}, .registration_timeout = {}, .scheme = {}};
     info.contacts.push_back(

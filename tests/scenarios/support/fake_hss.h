@@ -12,6 +12,8 @@
 // hex; SAA: the name of a variable), or a failure: timeout, no-peer, overloaded, undelivered, malformed; or `silence`:
 // no answer, until the client's deadline of 5 s.
 //
+// ccf=URI in an SAA: the primary charging collection function.
+//
 // Restoration (TS 23.380): `features=restoration` in an MAA or SAA says that the HSS keeps it; a SAR that brings
 // something to keep ends in "keep CONTACT by PATH" for each contact. An SAA gives it back: restore=CONTACT path=PATH
 // impi=IMPI for=SECONDS, counted from the start of the scenario. "LIR ... type 2" asks for another S-CSCF.

@@ -220,6 +220,9 @@ void Scscf::push(const std::string& text, Variables& variables) {
     const std::string* profile = variables.find(words.at(2));
     if (!profile) throw Failure("no text is called " + words.at(2));
     ppr.user_data = variables.expand(*profile);
+    if (auto ccf = arguments.named.find("ccf"); ccf != arguments.named.end()) {
+      ppr.charging = cx::ChargingInformation{{}, {}, ccf->second, {}};
+    }
     std::optional<cx::PushProfileAnswer> answer;
     world.worker.spawn(keep(pushes.push_profile(ppr), &answer));
     world.settle();

@@ -9,9 +9,8 @@
 //
 // Steps: hss: (fake_hss.h), and
 //   push: RTR IMPI REASON [IMPU,...] -> 2001         as the HSS, and its answer
-//   push: PPR IMPI TEXT -> 2001                      TEXT: the name of a variable, the User-Data
-//   operator: deregister IMPI deactivated|rejected
-//   operator: hangup                                 every call
+//   push: PPR IMPI TEXT -> 2001                      TEXT: the name of a variable, the User-Data; with ccf=URI charging
+//   too operator: deregister IMPI deactivated|rejected operator: hangup                                 every call
 //   expect state IMPI STATE | why IMPI TEXT | contacts N | challenges N | subscriptions N | hss-idle
 //   drain | resume                                   as the operator says
 //   reload KEY VALUE                                 another value of a setting while it runs
