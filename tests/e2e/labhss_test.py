@@ -119,9 +119,9 @@ class LabHss(unittest.TestCase):
         self.write("  - {imsi: 'x'}\n")
         hss.send_signal(signal.SIGHUP)
         end = time.monotonic() + 5
-        while "stay as they are" not in self.log.read_text() and time.monotonic() < end:
+        while "the configuration stays as it was" not in self.log.read_text() and time.monotonic() < end:
             time.sleep(0.02)
-        self.assertIn("stay as they are", self.log.read_text())
+        self.assertIn("the configuration stays as it was", self.log.read_text())
         # The walk pushes a profile, for which the file is read again.
         self.write(f"  - {{imsi: '{IMSI}', k: {K}, op: {OP}, msisdn: '{MSISDN}'}}\n")
         self.walk()
