@@ -222,10 +222,19 @@ int Session::lint_profile() {
   return code;
 }
 
+std::optional<std::string> Session::content_of(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    err_ << "imsctl: " << path << ": cannot be read\n";
+    return std::nullopt;
+  }
+  return std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+}
+
 int Session::lint_file() {
-  std::ifstream file(arguments_.identity, std::ios::binary);
-  std::string xml((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  auto profile = scscf::parse_user_profile(xml);
+  const auto xml = content_of(arguments_.identity);
+  if (!xml) return usage;
+  auto profile = scscf::parse_user_profile(*xml);
   if (!profile.ok()) {
     err_ << "imsctl: " << arguments_.identity << ": " << log::printable(std::string(profile.status().message()), 300)
          << "\n";
@@ -330,12 +339,9 @@ int Session::change_subscriber() {
   for (const std::string& impu : arguments_.add_impus) request.add_add_impus(impu);
   for (const std::string& impu : arguments_.remove_impus) request.add_remove_impus(impu);
   for (const std::string& path : arguments_.ifc) {
-    std::ifstream file(path, std::ios::binary);
-    if (!file) {
-      err_ << "imsctl: " << path << ": cannot be read\n";
-      return usage;
-    }
-    request.add_ifc(std::string((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>()));
+    auto ifc = content_of(path);
+    if (!ifc) return usage;
+    request.add_ifc(*std::move(ifc));
   }
   request.set_no_ifc(arguments_.no_ifc);
   request.set_push(arguments_.push);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -68,6 +69,8 @@ class Session {
   template <typename Reply>
   int pushed(const std::vector<Answer<Reply>>& answers);
   int lint_file();
+  // The whole file; nullopt, and an error is printed, when it cannot be read.
+  std::optional<std::string> content_of(const std::string& path);
 
   const std::vector<Daemon> daemons_;
   const Arguments arguments_;

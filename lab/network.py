@@ -304,6 +304,17 @@ class Subscriber:
         self.impi = f"{self.imsi}@{DOMAIN}"
         self.impu = f"sip:+{self.msisdn}@{DOMAIN}"
 
+    def entry(self):
+        """Its entry in the subscribers of labhss."""
+        return {"imsi": self.imsi, "k": self.k, "opc": self.opc, "msisdn": self.msisdn}
+
+
+def load_subscribers(count, first_imsi):
+    """The key `subscribers` of labhss for so many handsets of `labue load`, as YAML text."""
+    listed = subprocess.run([BIN / "labue", "load", "--print-subscribers", str(count), "--first-imsi", first_imsi],
+                            capture_output=True, text=True, check=True).stdout
+    return listed[listed.index("subscribers:"):]
+
 
 def yaml_text(config):
     """A configuration with each top-level key in a line of its own (JSON is YAML)."""
@@ -343,14 +354,24 @@ class Core:
             network.host, ("switch", "hss", "scscf", "pcscf", "pgw"))
         self.switch.ip("link add br0 type bridge", "link set br0 up")
         for host, (v4, v6) in ((self.hss, self.HSS), (self.scscf, self.SCSCF), (self.pcscf, self.PCSCF)):
-            network.cable(host, "core", self.switch, host.name)
-            self.switch.ip(f"link set {host.name} master br0")
+            self._connect(host)
             host.ip(f"addr add {v4}/24 dev core", f"addr add {v6}/64 dev core nodad")
         network.cable(self.pcscf, "access", self.pgw, "core")
         self.pcscf.ip(f"addr add {self.GM[0]}/24 dev access", f"addr add {self.GM[1]}/64 dev access nodad",
                       "route add 10.47.0.0/16 via 10.46.0.254", "route add fd00:47::/32 via fd00:46::fe")
         self.pgw.ip("addr add 10.46.0.254/24 dev core", "addr add fd00:46::fe/64 dev core nodad")
         _forward(self.pgw)
+
+    def _connect(self, host):
+        self.network.cable(host, "core", self.switch, host.name)
+        self.switch.ip(f"link set {host.name} master br0")
+
+    def core_host(self, name, *addresses):
+        """One more host on the core network."""
+        host = self.network.host(name)
+        self._connect(host)
+        host.ip(*[f"addr add {address} dev core" for address in addresses])
+        return host
 
     def _write_configs(self, hss, scscf, pcscf):
         folder = self.network.folder
@@ -365,8 +386,7 @@ class Core:
                 "plmn": "001/01",
                 "state_file": f"{folder}/labhss.db",
                 "control": {"listen": self.control["labhss"]},
-                "subscribers": [{"imsi": s.imsi, "k": s.k, "opc": s.opc, "msisdn": s.msisdn}
-                                for s in self.subscribers.values()],
+                "subscribers": [s.entry() for s in self.subscribers.values()],
             }, hss),
             "scscf": merged({
                 "name": f"sip:scscf.{DOMAIN}:6060",
@@ -423,6 +443,14 @@ class Core:
         handset = Handset(self, host, number)
         self.handsets[number] = handset
         return handset
+
+    def load_host(self, number):
+        """The host of handset NUMBER, which has every address of 10.48.0.0/16 too, for `labue load`."""
+        host = self.handset(number).host
+        host.ip("route add local 10.48.0.0/16 dev lo")
+        self.pgw.ip(f"route add 10.48.0.0/16 via 10.47.{number}.1 dev handset{number}")
+        self.pcscf.ip("route add 10.48.0.0/16 via 10.46.0.254")
+        return host
 
     def imsctl_text(self, *args, check=True):
         done = subprocess.run([BIN / "imsctl", "--config", self.files["imsctl"], *args], text=True,

@@ -5,7 +5,6 @@
 #include "absl/strings/str_format.h"
 #include "common/runtime/log.h"
 #include "common/sip/dialog.h"
-#include "common/sip/headers.h"
 #include "common/sip/validate.h"
 #include "pcscf/procedures/register.h"
 #include "pcscf/procedures/relay.h"
@@ -29,10 +28,8 @@ std::optional<sip::Flow> protected_reply(Core& core, const sip::Flow& came_by) {
 
 // Neither part of a dialog nor of a registration, which a subscription to it is: what we do not begin while we drain.
 bool begins_something(const sip::Message& request) {
-  if (sip::in_dialog(request) || request.method() == sip::Method::register_) return false;
-  if (request.method() != sip::Method::subscribe) return true;
-  auto event = sip::TokenParams::parse(request.header(HeaderId::event));
-  return !event.ok() || event->token != "reg";
+  bool of_registration = request.method() == sip::Method::register_ || sip::subscribes_to_reg(request);
+  return !of_registration && !sip::in_dialog(request);
 }
 
 void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction) {
@@ -46,9 +43,7 @@ void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransacti
   }
   if (core.draining && begins_something(request)) {
     if (std::optional<sip::Flow> back = protected_reply(core, flow)) transaction->reply_by(*back);
-    sip::Writer no = transaction->response(503);
-    no.add(HeaderId::retry_after, retry_when_drained);
-    return transaction->respond(503, std::move(no).finish());
+    return transaction->try_later(503, retry_when_drained);
   }
   if (core.on_core_side(flow)) {
     if (!core.trusts(flow.remote.address)) {

@@ -80,7 +80,7 @@ struct Core {
 };
 
 // Retry-After of what is refused because we drain; seconds.
-inline constexpr const char* retry_when_drained = "30";
+inline constexpr uint32_t retry_when_drained = 30;
 
 // How the transactions of each worker behave.
 sip::TransactionLayer::Options transaction_options(Core& core);

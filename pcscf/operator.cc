@@ -140,12 +140,7 @@ absl::StatusOr<v1::ListRegistrationsReply> PcscfOperator::list_registrations(
 }
 
 absl::StatusOr<v1::DrainReply> PcscfOperator::drain(const v1::DrainRequest& request) {
-  core_.draining = !request.resume();
-  sip::Stack::Counters sum = control::all_counters(pool_, stack_);
-  v1::DrainReply reply;
-  reply.set_draining(core_.draining);
-  reply.set_transactions(static_cast<uint32_t>(sum.layer.server_transactions + sum.layer.client_transactions));
-  return reply;
+  return control::drain(core_.draining, request, pool_, stack_);
 }
 
 absl::StatusOr<v1::ShowReply> PcscfOperator::show(const v1::ShowRequest& request) {

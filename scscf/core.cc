@@ -66,16 +66,10 @@ Task<void> register_entry(Core& core, Site& site, std::shared_ptr<sip::ServerTra
   }
 }
 
-bool is_reg_event(const sip::Message& request) {
-  if (request.method() != sip::Method::subscribe) return false;
-  auto event = sip::TokenParams::parse(request.header(HeaderId::event));
-  return event.ok() && event->token == "reg";
-}
-
 // With us, or with another S-CSCF in our stead.
 bool ends_here(const sip::Message& request) {
   if (request.method() == sip::Method::register_) return true;
-  return is_reg_event(request);
+  return sip::subscribes_to_reg(request);
 }
 
 // Requests that we answer ourselves may not require what we do not know (RFC 3261 section 8.2.2.3). True: refused.
@@ -97,11 +91,8 @@ void answer_options(sip::ServerTransaction& transaction) {
 
 // While we drain, nothing new begins: whoever asked may try elsewhere, or later (RFC 3261 section 21.5.4).
 bool refuse_draining(const Core& core, sip::ServerTransaction& transaction) {
-  if (!core.draining) return false;
-  sip::Writer no = transaction.response(503);
-  no.add(HeaderId::retry_after, retry_when_drained);
-  transaction.respond(503, std::move(no).finish());
-  return true;
+  if (core.draining) transaction.try_later(503, retry_when_drained);
+  return core.draining;
 }
 
 // A request that is not for us to answer: it goes on to a user.
@@ -133,7 +124,7 @@ void handle_request(Core& core, Site& site, std::shared_ptr<sip::ServerTransacti
     if (refuse_unknown_options(*transaction)) return;
     return site.worker.spawn(register_entry(core, site, std::move(transaction)));
   }
-  if (is_reg_event(request) || (for_us && request.method() == sip::Method::subscribe)) {
+  if (sip::subscribes_to_reg(request) || (for_us && request.method() == sip::Method::subscribe)) {
     if (refuse_unknown_options(*transaction)) return;
     return site.worker.spawn(subscribe_reg(core, site, std::move(transaction)));
   }

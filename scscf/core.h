@@ -137,7 +137,7 @@ inline uint32_t seconds_of(Duration duration) {
 }
 
 // Retry-After of what is refused because we drain; seconds.
-inline constexpr const char* retry_when_drained = "30";
+inline constexpr uint32_t retry_when_drained = 30;
 
 // How a procedure ends; reply() below turns it into the response.
 struct Outcome {

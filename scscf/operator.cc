@@ -202,12 +202,8 @@ absl::StatusOr<v1::LintProfileReply> ScscfOperator::lint_profile(const v1::LintP
 }
 
 absl::StatusOr<v1::DrainReply> ScscfOperator::drain(const v1::DrainRequest& request) {
-  core_.draining = !request.resume();
-  sip::Stack::Counters sum = control::all_counters(pool_, stack_);
-  v1::DrainReply reply;
-  reply.set_draining(core_.draining);
+  v1::DrainReply reply = control::drain(core_.draining, request, pool_, stack_);
   reply.set_calls(static_cast<uint32_t>(core_.calls.size()));
-  reply.set_transactions(static_cast<uint32_t>(sum.layer.server_transactions + sum.layer.client_transactions));
   return reply;
 }
 

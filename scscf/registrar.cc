@@ -28,31 +28,16 @@ std::string_view state_text(UserState state) {
   return "unknown";
 }
 
-namespace {
-
-// The first of the implicit registration set that fits; null: none.
-template <typename Fits>
-const PublicIdentity* first_of(const UserProfile& profile, Fits fits) {
-  for (const ServiceProfile& service : profile.service_profiles) {
-    for (const PublicIdentity& identity : service.identities) {
-      if (in_implicit_set(identity) && fits(identity)) return &identity;
-    }
-  }
-  return nullptr;
-}
-
-}  // namespace
-
 std::vector<Identity> Registration::set() const {
   return identities_of(*profile);
 }
 
 const PublicIdentity* Registration::find(std::string_view canonical) const {
-  return first_of(*profile, [&](const PublicIdentity& identity) { return identity.canonical == canonical; });
+  return first_in_set(*profile, [&](const PublicIdentity& identity) { return identity.canonical == canonical; });
 }
 
 const PublicIdentity* Registration::default_impu() const {
-  return first_of(*profile, [](const PublicIdentity& identity) { return !identity.barred; });
+  return first_in_set(*profile, [](const PublicIdentity& identity) { return !identity.barred; });
 }
 
 void User::enter(UserState next, WallTime at, std::string because) {

@@ -367,25 +367,30 @@ const IdentityDetails& PublicIdentity::more() const {
   return details ? *details : none;
 }
 
-bool in_implicit_set(const PublicIdentity& identity) {
-  return identity.type != IdentityType::distinct_psi && identity.type != IdentityType::wildcarded_psi;
+const PublicIdentity* first_in_set(const UserProfile& profile,
+                                   absl::FunctionRef<bool(const PublicIdentity& identity)> fits) {
+  for (const ServiceProfile& service : profile.service_profiles) {
+    for (const PublicIdentity& identity : service.identities) {
+      bool is_psi = identity.type == IdentityType::distinct_psi || identity.type == IdentityType::wildcarded_psi;
+      if (!is_psi && fits(identity)) return &identity;
+    }
+  }
+  return nullptr;
 }
 
 std::vector<const PublicIdentity*> implicit_set(const UserProfile& profile) {
   std::vector<const PublicIdentity*> set;
-  for (const ServiceProfile& service : profile.service_profiles) {
-    for (const PublicIdentity& identity : service.identities) {
-      if (in_implicit_set(identity)) set.push_back(&identity);
-    }
-  }
+  first_in_set(profile, [&](const PublicIdentity& identity) {
+    set.push_back(&identity);
+    return false;
+  });
   return set;
 }
 
 const PublicIdentity* default_impu(const UserProfile& profile) {
-  for (const PublicIdentity* identity : implicit_set(profile)) {
-    if (!identity->barred && identity->type != IdentityType::wildcarded_impu) return identity;
-  }
-  return nullptr;
+  return first_in_set(profile, [](const PublicIdentity& identity) {
+    return !identity.barred && identity.type != IdentityType::wildcarded_impu;
+  });
 }
 
 const PublicIdentity* find_identity(const UserProfile& profile, std::string_view impu) {

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "scscf/ifc/criteria.h"
 
@@ -87,7 +88,9 @@ absl::StatusOr<InitialFilterCriteria> parse_filter_criteria(std::string_view xml
 // The implicit registration set: the public user identities in the profile's order, barred ones included, public
 // service identities left out.
 std::vector<const PublicIdentity*> implicit_set(const UserProfile& profile);
-bool in_implicit_set(const PublicIdentity& identity);
+// The first of it that fits; null: none.
+const PublicIdentity* first_in_set(const UserProfile& profile,
+                                   absl::FunctionRef<bool(const PublicIdentity& identity)> fits);
 // The first that is neither barred nor wildcarded (TS 24.229 section 5.4.1.2.2F); null: there is none.
 const PublicIdentity* default_impu(const UserProfile& profile);
 // By canonical form; a wildcard is not expanded. Null: not in this profile, or not a URI.

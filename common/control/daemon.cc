@@ -97,7 +97,7 @@ std::optional<int> Daemon::start_with(int argc, const char* const* argv, google:
 
 Reloaded Daemon::reload() {
   std::lock_guard lock(reloading_);
-  Reloaded reloaded = reload_ ? reload_() : reload_generic();
+  Reloaded reloaded = reload_ ? reload_() : absl::UnavailableError("the daemon is not ready yet");
   if (!reloaded.ok()) {
     for (absl::string_view line : absl::StrSplit(reloaded.status().message(), '\n')) LW_LOG(warn, "%s", line);
     LW_LOG(warn, "the configuration stays as it was");
@@ -114,15 +114,14 @@ Reloaded Daemon::reload() {
   return reloaded;
 }
 
-Reloaded Daemon::reload_generic() {
-  if (!apply_) return absl::UnavailableError("the daemon is not ready yet");
+Reloaded Daemon::reload_generic(const std::function<void(const google::protobuf::Message&)>& apply) {
   std::unique_ptr<google::protobuf::Message> fresh(running_->New());
   config::Locations where;
   absl::Status read = config::load_yaml(config_path_, *fresh, &where, file_limit_);
   if (read.ok() && check_) read = check_(*fresh, where);
   if (!read.ok()) return read;
   std::vector<config::Change> changes = config::take_changes(*running_, *fresh);
-  apply_(*fresh);
+  apply(*fresh);
   running_ = std::move(fresh);
   return changes;
 }

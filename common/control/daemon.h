@@ -70,7 +70,10 @@ class Daemon {
   // (the schema's rule `restart`) as it was.
   template <typename Config>
   void applies(std::function<void(const Config&)> apply) {
-    apply_ = [apply](const google::protobuf::Message& next) { apply(static_cast<const Config&>(next)); };
+    reload_ = [this, apply] {
+      return reload_generic(
+          [&apply](const google::protobuf::Message& next) { apply(static_cast<const Config&>(next)); });
+    };
   }
   // Instead of it, for a program that reads its file in its own way.
   void reloads_by(std::function<Reloaded()> reload) { reload_ = std::move(reload); }
@@ -89,7 +92,7 @@ class Daemon {
  private:
   std::optional<int> start_with(int argc, const char* const* argv, google::protobuf::Message& config,
                                 size_t file_limit);
-  Reloaded reload_generic();
+  Reloaded reload_generic(const std::function<void(const google::protobuf::Message&)>& apply);
 
   const std::string program_;
   const std::string about_;
@@ -98,7 +101,6 @@ class Daemon {
   std::function<absl::Status(const google::protobuf::Message&, const config::Locations&)> check_;
   std::mutex reloading_;
   std::unique_ptr<google::protobuf::Message> running_;
-  std::function<void(const google::protobuf::Message&)> apply_;
   std::function<Reloaded()> reload_;
   int signals_ = -1;
   int wake_ = -1;

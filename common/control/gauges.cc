@@ -32,4 +32,14 @@ sip::Stack::Counters all_counters(WorkerPool& pool, sip::Stack& stack) {
   return sum;
 }
 
+v1::DrainReply drain(std::atomic<bool>& draining, const v1::DrainRequest& request, WorkerPool& pool,
+                     sip::Stack& stack) {
+  draining = !request.resume();
+  sip::LayerCounters sum = all_counters(pool, stack).layer;
+  v1::DrainReply reply;
+  reply.set_draining(draining);
+  reply.set_transactions(static_cast<uint32_t>(sum.server_transactions + sum.client_transactions));
+  return reply;
+}
+
 }  // namespace lapwing::control

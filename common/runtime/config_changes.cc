@@ -13,15 +13,9 @@ using google::protobuf::Message;
 
 // `fresh` gets the field as `running` has it.
 void keep(const Message& running, Message& fresh, const FieldDescriptor* field) {
-  std::unique_ptr<Message> one(running.New());
-  one->CopyFrom(running);
-  std::vector<const FieldDescriptor*> others;
-  running.GetReflection()->ListFields(running, &others);
-  for (const FieldDescriptor* other : others) {
-    if (other != field) one->GetReflection()->ClearField(one.get(), other);
-  }
-  fresh.GetReflection()->ClearField(&fresh, field);
-  fresh.MergeFrom(*one);
+  std::unique_ptr<Message> copy(running.New());
+  copy->CopyFrom(running);
+  fresh.GetReflection()->SwapFields(&fresh, copy.get(), {field});
 }
 
 bool differs(const Message& running, const Message& fresh, const FieldDescriptor* field) {

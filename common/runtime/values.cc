@@ -15,10 +15,6 @@ absl::Status wrong(std::string_view text) {
   return absl::InvalidArgumentError(absl::string_view(text.data(), text.size()));
 }
 
-bool all_digits(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
 // nullopt: not a number, or above max.
 std::optional<uint64_t> number(std::string_view text, uint64_t max) {
   if (!all_digits(text) || text.size() > 19) return std::nullopt;
@@ -166,6 +162,10 @@ bool Prefix::contains(const asio::ip::address& other) const {
   };
   if (inner.is_v4()) return same(inner.to_v4().to_bytes(), address.to_v4().to_bytes());
   return same(inner.to_v6().to_bytes(), address.to_v6().to_bytes());
+}
+
+bool all_digits(std::string_view text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
 }
 
 absl::StatusOr<Duration> duration_from(std::string_view text) {

@@ -42,6 +42,8 @@ struct Prefix {
   bool contains(const asio::ip::address& other) const;
 };
 
+// One digit or more, and nothing else.
+bool all_digits(std::string_view text);
 // A whole number with ms, s, m, h or d; at most ten years.
 absl::StatusOr<Duration> duration_from(std::string_view text);
 // ADDRESS:PORT or [ADDRESS]:PORT, port 1 to 65535.

@@ -15,4 +15,10 @@ bool makes_dialog(const Message& request) {
   return may && !in_dialog(request);
 }
 
+bool subscribes_to_reg(const Message& request) {
+  if (request.method() != Method::subscribe) return false;
+  auto event = TokenParams::parse(request.header(HeaderId::event));
+  return event.ok() && event->token == "reg";
+}
+
 }  // namespace lapwing::sip

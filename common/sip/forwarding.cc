@@ -70,10 +70,22 @@ Task<void> Forwarding::send(std::vector<Target> targets) {
   if (!co_await all_ended.wait(longest)) cancel("");
 }
 
-Task<void> Forwarding::send_only(Target target) {
+Task<void> Forwarding::send_to(Target target, std::optional<Duration> heard_within) {
+  Timers::Id patience = 0;
+  if (heard_within) {
+    patience = timers_.after(*heard_within, [weak = weak_from_this()] {
+      auto self = weak.lock();
+      if (self && !self->heard_) self->abandon();
+    });
+  }
   std::vector<Target> targets;
   targets.push_back(std::move(target));
   co_await send(std::move(targets));
+  timers_.cancel(patience);
+}
+
+Task<void> Forwarding::send_only(Target target) {
+  co_await send_to(std::move(target));
   finish();
 }
 

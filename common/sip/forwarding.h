@@ -47,7 +47,9 @@ class Forwarding : public std::enable_shared_from_this<Forwarding> {
   ~Forwarding();
 
   Task<void> send(std::vector<Target> targets);
-  // To one target, and finishes.
+  // To one target. heard_within: one that has said nothing at all by then, not even 100, is waited for no longer.
+  Task<void> send_to(Target target, std::optional<Duration> heard_within = std::nullopt);
+  // Likewise, and finishes.
   Task<void> send_only(Target target);
   // Nothing more to try: a 2xx or a 6xx came, or a CANCEL.
   bool over() const { return accepted_ || declined_ || cancelled_; }

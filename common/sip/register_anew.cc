@@ -15,7 +15,7 @@ constexpr std::string_view action = "<action>initial-registration</action>";
 
 void tell_to_register_anew(ServerTransaction& transaction, std::string_view asserted, std::string_view reason) {
   Writer response = transaction.response(504);
-  response.add(HeaderId::p_asserted_identity, absl::StrFormat("<%s>", asserted));
+  response.add(HeaderId::p_asserted_identity, asserted);
   std::string body = absl::StrFormat(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n"
       "<ims-3gpp version=\"1\"><alternative-service><type>restoration</type><reason>%s</reason>%s</alternative-service>"

@@ -9,7 +9,8 @@
 
 namespace lapwing::sip {
 
-// asserted: our URI as the handset knows it, from Service-Route or Path: only from these does it take the order.
+// asserted: our URI as the handset knows it from Service-Route or Path, with its <>: only from these does it take the
+// order.
 // reason: for people.
 void tell_to_register_anew(ServerTransaction& transaction, std::string_view asserted, std::string_view reason);
 

@@ -176,6 +176,12 @@ void ServerTransaction::reject(int code, std::string_view reason) {
   respond(code, response(code, reason).finish());
 }
 
+void ServerTransaction::try_later(int code, uint32_t seconds) {
+  Writer later = response(code);
+  later.add(HeaderId::retry_after, std::to_string(seconds));
+  respond(code, std::move(later).finish());
+}
+
 ClientTransaction::ClientTransaction(ClientRequest r, std::string k, User u)
     : request(std::move(r)),
       key(std::move(k)),

@@ -101,6 +101,8 @@ class ServerTransaction {
   void respond(int code, std::string wire);
   // Short for a response without more headers.
   void reject(int code, std::string_view reason = {});
+  // Likewise, with Retry-After: 503 or 500 of one who may serve it then.
+  void try_later(int code, uint32_t seconds);
   bool answered() const { return entry_->final; }
 
  private:

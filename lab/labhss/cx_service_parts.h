@@ -19,9 +19,8 @@ Answer CxService::begin(const cx::Routing& routing) const {
 
 // What we support of what the other end says that it does (TS 29.229 section 7.1.1): IMS restoration.
 inline std::vector<cx::SupportedFeatures> common_features(const std::vector<cx::SupportedFeatures>& offered) {
-  constexpr uint32_t ims_restoration = 1U << 2;
   for (const cx::SupportedFeatures& one : offered) {
-    if (one.list_id == 1) return {{.list_id = 1, .features = ims_restoration}};
+    if (one.list_id == 1) return {{.list_id = 1, .features = cx::ims_restoration}};
   }
   return {};
 }

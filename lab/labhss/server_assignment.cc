@@ -110,19 +110,15 @@ std::string CxService::decide(const cx::ServerAssignmentRequest& request, cx::Se
   // Step 4: what the type says.
   const size_t set = subscribers_.set_of(request.impus[0]);
   if (request.type == Type::unregistered_user) {
-    if (state.of(set) == RegistrationState::registered) {
-      if (!has_restoration(state, set)) {
-        if (ours) {
-          answer.result = cx::experimental::in_assignment_type;
-          return "the user is registered";
-        }
-        // Another takes over a user of whom nothing is left: it is registered nowhere any more.
-        state.enter(set, RegistrationState::unregistered);
-      } else {
-        // Section 6.1.2.1: the S-CSCF has forgotten a registered user, or has it from one that is down (TS 23.380).
-        answer.restoration = {state.restoration[set]};
-      }
+    const bool registered = state.of(set) == RegistrationState::registered;
+    if (registered && has_restoration(state, set)) {
+      // Section 6.1.2.1: the S-CSCF has forgotten a registered user, or has it from one that is down (TS 23.380).
+      answer.restoration = {state.restoration[set]};
+    } else if (registered && ours) {
+      answer.result = cx::experimental::in_assignment_type;
+      return "the user is registered";
     } else {
+      // So too when another takes over a user of whom nothing is left: it is registered nowhere any more.
       state.enter(set, RegistrationState::unregistered);
     }
   } else {

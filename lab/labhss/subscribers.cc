@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "common/runtime/ids.h"
 #include "common/runtime/log.h"
+#include "common/runtime/values.h"
 #include "common/sip/uri.h"
 #include "lab/labhss/ifc_check.h"
 
@@ -19,11 +20,6 @@ namespace {
 
 constexpr size_t max_errors = 100;
 constexpr size_t max_impus = 16;
-
-bool all_digits(std::string_view text) {
-  return !text.empty() &&
-         std::ranges::all_of(text, [](char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); });
-}
 
 Secret key_from(const std::string& hex) {
   std::string bytes = from_hex(hex);
@@ -81,19 +77,31 @@ class AliasGroups {
   std::vector<std::string> numbers_;
 };
 
-absl::StatusOr<std::vector<std::string>> checked_ifcs(const std::vector<std::string>& ifcs, bool& when_unregistered) {
-  std::set<uint32_t> priorities;
-  for (size_t i = 0; i < ifcs.size(); ++i) {
-    const absl::StatusOr<CheckedIfc> checked = check_ifc(ifcs[i]);
-    if (!checked.ok()) return absl::InvalidArgumentError(absl::StrFormat("ifc[%d]: %s", i, checked.status().message()));
-    if (!priorities.insert(checked->priority).second) {
-      return absl::InvalidArgumentError(
-          absl::StrFormat("ifc[%d]: priority %d is taken by another iFC: give each its own", i, checked->priority));
-    }
-    when_unregistered = when_unregistered || checked->when_unregistered;
+// Fills the filter criteria of a profile, each with a priority of its own.
+class IfcReader {
+ public:
+  explicit IfcReader(ServiceProfile& profile) : profile_(profile) {
+    profile_.ifc.clear();
+    // What a shared set holds only the S-CSCF knows: it may serve unregistered users.
+    profile_.unregistered_services = !profile_.shared_ifc_sets.empty();
   }
-  return ifcs;
-}
+
+  absl::Status add(const std::string& ifc) {
+    const absl::StatusOr<CheckedIfc> checked = check_ifc(ifc);
+    if (!checked.ok()) return checked.status();
+    if (!priorities_.insert(checked->priority).second) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("priority %d is taken by another iFC: give each its own", checked->priority));
+    }
+    profile_.unregistered_services = profile_.unregistered_services || checked->when_unregistered;
+    profile_.ifc.push_back(ifc);
+    return absl::OkStatus();
+  }
+
+ private:
+  ServiceProfile& profile_;
+  std::set<uint32_t> priorities_;
+};
 
 }  // namespace
 
@@ -266,21 +274,11 @@ class SubscriberReader {
     out.shared_ifc_sets.assign(in.shared_ifc_sets().begin(), in.shared_ifc_sets().end());
     out.mandatory_capabilities.assign(in.mandatory_capabilities().begin(), in.mandatory_capabilities().end());
     out.optional_capabilities.assign(in.optional_capabilities().begin(), in.optional_capabilities().end());
-    // What a shared set holds only the S-CSCF knows: it may serve unregistered users.
-    out.unregistered_services = !out.shared_ifc_sets.empty();
-    std::set<uint32_t> priorities;
+    IfcReader ifcs(out);
     for (int i = 0; i < in.ifc_size(); ++i) {
-      const absl::StatusOr<CheckedIfc> checked = check_ifc(in.ifc(i));
-      std::string problem;
-      if (!checked.ok()) {
-        problem = std::string(checked.status().message());
-      } else if (!priorities.insert(checked->priority).second) {
-        problem = absl::StrFormat("priority %d is taken by another iFC: give each its own", checked->priority);
-      } else {
-        out.unregistered_services = out.unregistered_services || checked->when_unregistered;
-        out.ifc.push_back(in.ifc(i));
-      }
-      if (problem.empty() || errors_.size() >= max_errors) continue;
+      const absl::Status added = ifcs.add(in.ifc(i));
+      if (added.ok() || errors_.size() >= max_errors) continue;
+      std::string problem(added.message());
       if (!imsi.empty()) problem = about(problem);
       errors_.push_back(line(absl::StrFormat("%s.ifc[%d]", path, i), problem));
     }
@@ -373,11 +371,12 @@ absl::Status Subscribers::change(std::string_view identity, const Change& change
   }
   for (size_t i = 1; change.barred && i < changed.identities.size(); ++i) changed.identities[i].barred = changed.barred;
   if (change.ifc) {
-    bool when_unregistered = !changed.profile.shared_ifc_sets.empty();
-    absl::StatusOr<std::vector<std::string>> ifcs = checked_ifcs(*change.ifc, when_unregistered);
-    if (!ifcs.ok()) return ifcs.status();
-    changed.profile.ifc = *std::move(ifcs);
-    changed.profile.unregistered_services = when_unregistered;
+    IfcReader ifcs(changed.profile);
+    for (size_t i = 0; i < change.ifc->size(); ++i) {
+      if (const absl::Status added = ifcs.add((*change.ifc)[i]); !added.ok()) {
+        return absl::InvalidArgumentError(absl::StrFormat("ifc[%d]: %s", i, added.message()));
+      }
+    }
   }
   for (const PublicIdentity& one : all_[at].identities) by_impu_.erase(key_of(one.uri));
   for (const PublicIdentity& one : changed.identities) by_impu_.try_emplace(key_of(one.uri), at, one.set);

@@ -375,9 +375,7 @@ std::optional<Attempt> admit(Core& core, Site& site, const TransactionPtr& trans
     }
   } else {
     if (core.draining) {
-      sip::Writer no = transaction->response(503);
-      no.add(HeaderId::retry_after, retry_when_drained);
-      transaction->respond(503, std::move(no).finish());
+      transaction->try_later(503, retry_when_drained);
       return std::nullopt;
     }
     attempt.handset = core.handsets.get_or_make(transaction->flow().remote.address, attempt.impi);
@@ -422,11 +420,7 @@ Task<void> register_(Core& core, Site& site, TransactionPtr transaction) {
   Attempt attempt = std::move(*admitted);
   std::string turn_key = attempt.impi + ' ' + attempt.handset->token;
   auto turn = co_await core.turns.take(site.worker, turn_key);
-  if (!turn) {
-    sip::Writer busy = transaction->response(500);
-    busy.add(HeaderId::retry_after, "5");
-    co_return transaction->respond(500, std::move(busy).finish());
-  }
+  if (!turn) co_return transaction->try_later(500, 5);
   for (uint64_t id : given_up(attempt)) {
     co_await drop_set(core, site, attempt.handset, id, "the handset began anew");
   }

@@ -193,18 +193,10 @@ Task<void> forward_to_core(Core& core, Site& site, TransactionPtr transaction, s
       sip::Forwarding::make(site.transactions, transaction,
                             [](sip::Edits& edits, const sip::Message& response) { strip_to_handset(edits, response); });
   if (sip::in_dialog(request)) co_return co_await context->send_only(std::move(target));
-  Timers::Id patience = 0;
-  if (request.method() == sip::Method::invite) {
-    patience = site.worker.timers().after(scscf_answers_within, [weak = std::weak_ptr(context)] {
-      auto waiting = weak.lock();
-      if (waiting && !waiting->heard()) waiting->abandon();
-    });
-  }
+  std::optional<Duration> heard_within;
+  if (request.method() == sip::Method::invite) heard_within = scscf_answers_within;
   std::string scscf = target.flow.remote.text();
-  std::vector<sip::Target> targets;
-  targets.push_back(std::move(target));
-  co_await context->send(std::move(targets));
-  site.worker.timers().cancel(patience);
+  co_await context->send_to(std::move(target), heard_within);
   if (context->heard() || context->over()) co_return context->finish();
   core.report("scscf.silent", impi, "",
               absl::StrFormat("the S-CSCF at %s does not answer a %s: the handset is told to register anew", scscf,
@@ -247,9 +239,8 @@ Task<void> from_handset(Core& core, Site& site, TransactionPtr transaction) {
   Decision decision = toward_core(core, *sender, request, transaction->flow());
   report_policy(core, *sender->handset, request, decision);
   if (auto* refusal = std::get_if<Refusal>(&decision)) co_return refuse(*transaction, core, *refusal);
-  std::string path = core.route_uri(*sender->handset);
   co_await forward_to_core(core, site, std::move(transaction), std::move(std::get<sip::Target>(decision)),
-                           sender->handset->impi, path.substr(1, path.size() - 2));
+                           sender->handset->impi, core.route_uri(*sender->handset));
 }
 
 Task<void> to_handset(Core& core, Site& site, TransactionPtr transaction) {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
+#include "common/runtime/values.h"
 #include "common/sip/headers.h"
 #include "common/sip/uri.h"
 
@@ -13,10 +15,6 @@ using Weight = ProfileFinding::Weight;
 
 const std::vector<InitialFilterCriteria>& criteria_of(const ServiceProfile& service) {
   return service.criteria.empty() && service.services ? service.services->all() : service.criteria;
-}
-
-bool all_digits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 class Lint {
@@ -156,8 +154,7 @@ class Lint {
   }
 
   void spelling(const Spt::Method& method, const std::string& where) {
-    std::string upper;
-    for (char c : method.name) upper += static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+    const std::string upper = absl::AsciiStrToUpper(method.name);
     if (upper == method.name) return;
     error(where, "methods are written in capitals: no request has the method " + method.name, "write " + upper);
   }
@@ -175,9 +172,7 @@ class Lint {
     const std::string& name = one.application_server.server_name;
     auto uri = sip::Uri::parse(name);
     if (!uri.ok() || !context_.hosts || uri->address()) return;
-    std::string host;
-    for (char c : uri->host) host += static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-    if (context_.hosts->contains(host)) return;
+    if (context_.hosts->contains(absl::AsciiStrToLower(std::string(uri->host)))) return;
     error(where, name + " is a name that is not in `hosts`: the server is not reached",
           "add the name with its address to `hosts` of the S-CSCF");
   }

@@ -1,11 +1,11 @@
 #include "scscf/procedures/bind.h"
-#include "scscf/charging.h"
 
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
 #include "common/runtime/log.h"
 #include "common/sip/headers.h"
+#include "scscf/charging.h"
 #include "scscf/procedures/challenge.h"
 #include "scscf/procedures/deadlines.h"
 #include "scscf/procedures/notify_reg.h"
@@ -90,12 +90,6 @@ void put_contacts(Core& core, const RegisterRequest& request, Registration& regi
     fresh.id = core.registrar.next_contact_id();
     registration.bindings.push_back(std::move(fresh));
   }
-}
-
-std::string path_text(const std::vector<std::string>& path) {
-  std::string text;
-  for (const std::string& hop : path) text += (text.empty() ? "" : ", ") + hop;
-  return text;
 }
 
 // The authority of our own URI for Service-Route and Contact: a numeric address, so that no DNS is needed.
@@ -223,7 +217,7 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
   if (!co_await core.store->committed(site.worker, commit_patience)) {
     LW_LOG(warn, "the store has not written a registration of %s within 50 ms: its 200 goes before", request->impi);
   }
-  ok.then = [&core, &site, set = now.set(), replaced, known, services](const std::string& response) mutable {
+  ok.then = [&core, &site, set = std::move(set), replaced, known, services](const std::string& response) mutable {
     services.response = response;
     register_with_services(core, site, std::move(services));
     notify_watchers(core, set, replaced);

@@ -151,17 +151,19 @@ Task<std::vector<std::string>> deregister_by_network(Core& core, Site& site, std
       std::vector<Binding> gone = std::exchange(registration.bindings, {});
       if (event)
         for (Binding& binding : gone) binding.event = *event;
-      for (const Identity& identity : registration.set()) uris.push_back(identity.uri);
-      changed.emplace_back(registration.set(), std::move(gone));
+      std::vector<Identity> set = registration.set();
+      for (const Identity& identity : set) uris.push_back(identity.uri);
+      changed.emplace_back(std::move(set), std::move(gone));
     }
   });
   std::vector<Ended> ended = take_empty(core, impi, UserState::deregistered, why);
   // Without a word where another S-CSCF has the user already: its calls need nothing of us but their own headers, and
   // its application servers hear of it from there.
-  for (Ended& set : ended) {
-    if (!event) continue;
-    release_calls_of(core, site, set.set, why);
-    register_with_services(core, site, set.services);
+  if (event) {
+    for (Ended& set : ended) {
+      release_calls_of(core, site, set.set, why);
+      register_with_services(core, site, set.services);
+    }
   }
   for (auto& [set, gone] : changed) {
     core.report("register.ended", impi, set.empty() ? "" : set.front().uri, why);

@@ -1,7 +1,5 @@
 #include "scscf/procedures/notify_reg.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_format.h"
 #include "common/sip/headers.h"
 #include "common/sip/next_hop.h"
@@ -137,6 +135,23 @@ Task<void> send_waiting(Core& core, Site& site, std::shared_ptr<Subscription> su
   subscription->sending = false;
 }
 
+// Of any identity of the set.
+std::vector<std::shared_ptr<Subscription>> watchers_of(Core& core, const std::vector<Identity>& set) {
+  std::vector<std::shared_ptr<Subscription>> all;
+  for (const Identity& identity : set) {
+    std::vector<std::shared_ptr<Subscription>> some = core.subscriptions.watching(identity.canonical);
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
+void tell(Core& core, const std::vector<std::shared_ptr<Subscription>>& watchers, const reginfo::RegInfo& state) {
+  for (const std::shared_ptr<Subscription>& watcher : watchers) {
+    Site& site = core.site(watcher->worker);
+    site.worker.post([&core, &site, watcher, state] { notify(core, site, watcher, state); });
+  }
+}
+
 }  // namespace
 
 reginfo::RegInfo registration_state(Core& core, const std::vector<Identity>& set, const std::vector<Binding>& gone) {
@@ -165,27 +180,18 @@ reginfo::RegInfo registration_state(Core& core, const std::vector<Identity>& set
 }
 
 void notify_watchers(Core& core, const std::vector<Identity>& set, const std::vector<Binding>& gone) {
-  bool watched = std::any_of(set.begin(), set.end(), [&](const Identity& identity) {
-    return !core.subscriptions.watching(identity.canonical).empty();
-  });
-  if (watched) tell_watchers(core, set, registration_state(core, set, gone));
+  std::vector<std::shared_ptr<Subscription>> watchers = watchers_of(core, set);
+  if (!watchers.empty()) tell(core, watchers, registration_state(core, set, gone));
 }
 
 void tell_watchers(Core& core, const std::vector<Identity>& watched, const reginfo::RegInfo& state) {
-  for (const Identity& identity : watched) {
-    for (std::shared_ptr<Subscription>& watcher : core.subscriptions.watching(identity.canonical)) {
-      Site& site = core.site(watcher->worker);
-      site.worker.post([&core, &site, watcher, state] { notify(core, site, watcher, state); });
-    }
-  }
+  tell(core, watchers_of(core, watched), state);
 }
 
 void forget_watchers(Core& core, const std::vector<Identity>& set) {
-  for (const Identity& identity : set) {
-    for (std::shared_ptr<Subscription>& watcher : core.subscriptions.watching(identity.canonical)) {
-      Site& site = core.site(watcher->worker);
-      site.worker.post([&core, &site, watcher] { end_subscription(core, site, watcher); });
-    }
+  for (const std::shared_ptr<Subscription>& watcher : watchers_of(core, set)) {
+    Site& site = core.site(watcher->worker);
+    site.worker.post([&core, &site, watcher] { end_subscription(core, site, watcher); });
   }
 }
 

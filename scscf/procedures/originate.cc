@@ -65,7 +65,7 @@ Task<std::variant<ServedUser, Outcome>> find_caller(Core& core, Site& site, std:
 
 // Section 5.4.3.2, as TS 23.380 section 4.2 wants it.
 void send_to_register_anew(Core& core, const Passage& passage, const std::string& why) {
-  std::string service_route = absl::StrFormat("sip:orig@%s;lr", sent_by(core, passage.transaction->flow()));
+  std::string service_route = own_route(core, "orig", passage.transaction->flow());
   sip::tell_to_register_anew(*passage.transaction, service_route, "The S-CSCF does not know the registration any more");
   if (passage.call) end_call(core, *passage.call, 504, why);
 }

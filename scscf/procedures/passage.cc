@@ -41,10 +41,6 @@ void start_call(Core& core, Site& site, Passage& passage) {
   note_invite(*passage.call, invite, core.clock.wall());
 }
 
-std::string record_route_uri(const Core& core, const std::string& token, const sip::Flow& flow) {
-  return absl::StrFormat("<sip:%s@%s;lr>", token, sent_by(core, flow));
-}
-
 // A group rings only so long while there is another to try.
 Task<void> try_group(Core& core, Site& site, std::shared_ptr<sip::Forwarding> context, std::vector<sip::Target> targets,
                      bool last) {
@@ -59,6 +55,10 @@ Task<void> try_group(Core& core, Site& site, std::shared_ptr<sip::Forwarding> co
 }
 
 }  // namespace
+
+std::string own_route(const Core& core, std::string_view user, const sip::Flow& flow) {
+  return absl::StrFormat("<sip:%s@%s;lr>", user, sent_by(core, flow));
+}
 
 sip::RouteSet read_routes(const Core& core, const sip::Message& request) {
   return sip::read_route_set(request, [&core](const sip::Uri& uri) { return is_ours(core, uri); });
@@ -110,9 +110,9 @@ sip::Target branch_of(const Core& core, const Passage& passage, const sip::Flow&
     // Two of them where the sides have different address families, so that each finds us.
     const sip::Flow& came = passage.transaction->flow();
     if (came.local.address.is_v4() != flow.local.address.is_v4()) {
-      target.edits.prepend(HeaderId::record_route, record_route_uri(core, passage.token, came));
+      target.edits.prepend(HeaderId::record_route, own_route(core, passage.token, came));
     }
-    target.edits.prepend(HeaderId::record_route, record_route_uri(core, passage.token, flow));
+    target.edits.prepend(HeaderId::record_route, own_route(core, passage.token, flow));
   }
   target.flow = flow;
   target.sent_by = sent_by(core, flow);

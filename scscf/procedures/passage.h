@@ -40,6 +40,8 @@ void finish_passage(Core& core, const Passage& passage);
 // back what they answer; finishes it.
 Task<void> pass_on(Core& core, Site& site, Passage passage, std::vector<std::vector<sip::Target>> groups);
 
+// A Route of ours with this user, as the next hop on the flow sees us.
+std::string own_route(const Core& core, std::string_view user, const sip::Flow& flow);
 // The user of a Route of ours is "orig", the token of a dialog, or an original dialog identifier.
 sip::RouteSet read_routes(const Core& core, const sip::Message& request);
 

@@ -87,6 +87,12 @@ bool RegisterRequest::deregisters() const {
                                                    [](const RequestedContact& c) { return c.expires == 0; }));
 }
 
+std::string path_text(const std::vector<std::string>& path) {
+  std::string text;
+  for (const std::string& hop : path) text += (text.empty() ? "" : ", ") + hop;
+  return text;
+}
+
 bool same_binding(const Binding& binding, const RequestedContact& contact) {
   if (!binding.instance.empty() && !contact.instance.empty()) {
     return binding.instance == contact.instance && binding.reg_id == contact.reg_id;

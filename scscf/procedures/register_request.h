@@ -59,6 +59,9 @@ bool same_binding(const Binding& binding, const RequestedContact& contact);
 // The parameters of a Contact as a Binding has them.
 std::string kept_params(const sip::Params& params);
 
+// The value of Path with these hops.
+std::string path_text(const std::vector<std::string>& path);
+
 // An Outcome with 400, 403 or 423 when the registrar cannot take it.
 std::variant<SharedRegisterRequest, Outcome> read_register(std::shared_ptr<sip::ServerTransaction> transaction,
                                                            const Settings& settings, std::string came_to);

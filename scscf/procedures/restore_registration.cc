@@ -12,8 +12,6 @@
 namespace lapwing::scscf {
 namespace {
 
-constexpr uint32_t ims_restoration = 1U << 2;  // of feature list 1 (TS 29.229 section 7.1.1)
-
 // Diameter's Time counts from 1900 (RFC 6733 section 4.3.1).
 constexpr int64_t from_1900_to_1970 = 2'208'988'800;
 
@@ -68,15 +66,14 @@ std::vector<Binding> bindings_of(Core& core, const cx::ScscfRestorationInfo& inf
   return bindings;
 }
 
-// False: the user registered in the meantime.
-bool put(Core& core, const std::string& impi, const std::string& impu, Registration registration) {
-  bool fresh = false;
+// Its number; 0: the user registered in the meantime.
+uint32_t put(Core& core, const std::string& impi, const std::string& impu, Registration registration) {
+  uint32_t number = 0;
   std::vector<std::string> before, after;
   core.registrar.with(impi, [&](User& user) {
     if (user.registration_of(impu)) return;
-    fresh = true;
     before = canonicals(user.registrations);
-    registration.number = ++user.last_number;
+    registration.number = number = ++user.last_number;
     user.last_impu = impu;
     user.last_contact = registration.bindings.front().uri;
     if (!registration.bindings.front().path.empty()) user.last_path = registration.bindings.front().path.front();
@@ -85,19 +82,19 @@ bool put(Core& core, const std::string& impi, const std::string& impu, Registrat
     user.enter(UserState::registered, core.clock.wall(), "");
     after = canonicals(user.registrations);
   });
-  if (fresh) core.registrar.reindex(impi, before, after);
-  return fresh;
+  if (number != 0) core.registrar.reindex(impi, before, after);
+  return number;
 }
 
 }  // namespace
 
 std::vector<cx::SupportedFeatures> our_features() {
-  return {{.list_id = 1, .features = ims_restoration}};
+  return {{.list_id = 1, .features = cx::ims_restoration}};
 }
 
 bool hss_keeps_restoration(const std::vector<cx::SupportedFeatures>& features) {
   return std::any_of(features.begin(), features.end(), [](const cx::SupportedFeatures& one) {
-    return one.list_id == 1 && (one.features & ims_restoration) != 0;
+    return one.list_id == 1 && (one.features & cx::ims_restoration) != 0;
   });
 }
 
@@ -105,9 +102,7 @@ cx::ScscfRestorationInfo restoration_info(const Core& core, const std::string& i
   cx::ScscfRestorationInfo info{.impi = impi, .contacts = {}, .registration_timeout = {}, .scheme = "Digest-AKAv1-MD5"};
   TimePoint last = core.clock.now();
   for (const Binding& binding : registration.bindings) {
-    std::string path;
-    for (const std::string& hop : binding.path) path += (path.empty() ? "" : ", ") + hop;
-    info.contacts.push_back({.path = std::move(path),
+    info.contacts.push_back({.path = path_text(binding.path),
                              .contact = absl::StrFormat("<%s>%s", binding.uri, binding.params),
                              .initial_cseq = binding.cseq,
                              .call_id = binding.call_id,
@@ -154,9 +149,8 @@ Task<bool> take_up_registration(Core& core, Site& site, std::string impu, cx::Se
     if (!turn && !has_turn) continue;
     taken = true;
     std::string contact = registration.bindings.front().uri;
-    if (!put(core, impi, canonical, std::move(registration))) continue;
-    uint32_t number = 0;
-    core.registrar.with_existing(impi, [&](User& user) { number = user.last_number; });
+    uint32_t number = put(core, impi, canonical, std::move(registration));
+    if (number == 0) continue;
     keep_profile(core, impi, number, saa.user_data);
     keep_user(core, impi);
     watch_deadlines(core, site, impi);

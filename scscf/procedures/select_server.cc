@@ -78,7 +78,7 @@ Chosen choose_capable(Core& core, const std::optional<cx::ServerCapabilities>& w
   std::vector<Candidate>& candidates = living.empty() ? silent : living;
   if (candidates.empty() && core.draining) {
     return Outcome{.code = 503,
-                   .headers = {{sip::HeaderId::retry_after, retry_when_drained}},
+                   .headers = {{sip::HeaderId::retry_after, std::to_string(retry_when_drained)}},
                    .why = "this S-CSCF is draining, and no other is left"};
   }
   if (candidates.empty()) {

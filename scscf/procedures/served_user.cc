@@ -13,10 +13,10 @@ bool is_tel(const std::string& uri) {
 
 // The alias that P-Asserted-Identity carries beside the identity: the first of the other kind that is not barred.
 std::string other_of(const Registration& registration, const Identity& identity) {
-  for (const PublicIdentity* one : implicit_set(*registration.profile)) {
-    if (!one->barred && is_tel(one->canonical) != is_tel(identity.canonical)) return one->identity;
-  }
-  return "";
+  const PublicIdentity* other = first_in_set(*registration.profile, [&](const PublicIdentity& one) {
+    return !one.barred && is_tel(one.canonical) != is_tel(identity.canonical);
+  });
+  return other ? other->identity : "";
 }
 
 }  // namespace

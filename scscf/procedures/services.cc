@@ -42,24 +42,10 @@ absl::StatusOr<sip::Target> toward_server(const Core& core, const Passage& passa
   if (!uri.ok()) return uri.status();
   auto flow = sip::next_hop(*uri, core.settings().listen, sip::Protocol::udp, core.settings().hosts);
   if (!flow.ok()) return flow.status();
-  std::string back = absl::StrFormat("<sip:%s@%s;lr>", identifier, sent_by(core, *flow));
-  sip::Target target = branch_of(core, passage, *flow, {loose(server.server_name), back});
+  sip::Target target = branch_of(core, passage, *flow, {loose(server.server_name), own_route(core, identifier, *flow)});
   target.edits.set(HeaderId::p_served_user, served_user_value(services));
   target.large = sip::by_tcp(*flow, *uri);
   return target;
-}
-
-// Sends it, and lets go of an application server that says nothing at all in time.
-Task<void> try_server(Core& core, Site& site, std::shared_ptr<sip::Forwarding> context, sip::Target target) {
-  std::vector<sip::Target> targets;
-  targets.push_back(std::move(target));
-  Timers::Id patience =
-      site.worker.timers().after(core.settings().services.answer_within, [weak = std::weak_ptr(context)] {
-        auto waiting = weak.lock();
-        if (waiting && !waiting->heard()) waiting->abandon();
-      });
-  co_await context->send(std::move(targets));
-  site.worker.timers().cancel(patience);
 }
 
 // Section 5.4.3.2: no answer, 408 or 5xx, before anything of it went to the caller. nullopt: it took the request.
@@ -119,7 +105,7 @@ Task<std::optional<Passage>> invoke_services(Core& core, Site& site, Passage pas
       core.report("service.invoked", services.impi, services.identity,
                   absl::StrFormat("%s goes to %s (priority %d, %s)", passage.request().method_text(),
                                   server.server_name, criterion.priority, text_of(services.session_case)));
-      co_await try_server(core, site, passage.context, std::move(*target));
+      co_await passage.context->send_to(std::move(*target), core.settings().services.answer_within);
       failed = failure(*passage.context);
     } else {
       failed = std::string(target.status().message());

@@ -102,14 +102,19 @@ void accept(const Subscription& subscription, sip::ServerTransaction& transactio
   transaction.respond(200, std::move(ok).finish());
 }
 
+// Empty: it is not registered any more.
+std::vector<Identity> watched_set(Core& core, const Subscription& subscription) {
+  auto uri = sip::Uri::parse(subscription.watched);
+  std::optional<Watched> watched = uri.ok() ? find_watched(core, *uri) : std::nullopt;
+  return watched ? std::move(watched->set) : std::vector<Identity>();
+}
+
 void watch_end(Core& core, Site& site, const std::shared_ptr<Subscription>& subscription) {
   site.worker.timers().cancel(std::exchange(subscription->expiry, 0));
   Duration left = subscription->expires - core.clock.now();
   subscription->expiry = site.worker.timers().after(left, [&core, &site, subscription] {
     subscription->expiry = 0;
-    auto uri = sip::Uri::parse(subscription->watched);
-    std::optional<Watched> watched = uri.ok() ? find_watched(core, *uri) : std::nullopt;
-    notify(core, site, subscription, registration_state(core, watched ? watched->set : std::vector<Identity>{}, {}));
+    notify(core, site, subscription, registration_state(core, watched_set(core, *subscription), {}));
   });
 }
 
@@ -144,9 +149,7 @@ int refresh(Subscription& subscription, const Refresh& asked) {
 
 void run_again(Core& core, Site& site, const std::shared_ptr<Subscription>& subscription, uint32_t expires) {
   if (subscription->over) return;
-  auto uri = sip::Uri::parse(subscription->watched);
-  std::optional<Watched> watched = uri.ok() ? find_watched(core, *uri) : std::nullopt;
-  run(core, site, subscription, watched ? watched->set : std::vector<Identity>{}, expires);
+  run(core, site, subscription, watched_set(core, *subscription), expires);
 }
 
 Task<void> in_dialog(Core& core, Site& site, std::shared_ptr<sip::ServerTransaction> transaction,
@@ -165,9 +168,7 @@ Task<void> in_dialog(Core& core, Site& site, std::shared_ptr<sip::ServerTransact
 }  // namespace
 
 void resume_subscription(Core& core, Site& site, const std::shared_ptr<Subscription>& subscription) {
-  auto uri = sip::Uri::parse(subscription->watched);
-  std::optional<Watched> watched = uri.ok() ? find_watched(core, *uri) : std::nullopt;
-  if (!watched) return end_subscription(core, site, subscription);
+  if (watched_set(core, *subscription).empty()) return end_subscription(core, site, subscription);
   watch_end(core, site, subscription);
 }
 

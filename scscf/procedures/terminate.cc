@@ -115,21 +115,15 @@ Task<void> serve_unregistered(Core& core, Site& site, Passage passage, std::stri
 
 // Sends it to another S-CSCF, which answers an INVITE with 100 at once. False: it said nothing, and another may be
 // asked.
-Task<bool> try_server(Core& core, Site& site, Passage& passage, OtherServer server) {
-  std::vector<sip::Target> targets;
-  targets.push_back(branch_of(core, passage, server.flow, {absl::StrFormat("<%s;lr>", server.name)}));
-  if (passage.request().has(HeaderId::p_served_user)) targets.front().edits.remove(HeaderId::p_served_user);
-  Timers::Id patience = 0;
+Task<bool> try_server(Core& core, Passage& passage, OtherServer server) {
+  sip::Target target = branch_of(core, passage, server.flow, {absl::StrFormat("<%s;lr>", server.name)});
+  if (passage.request().has(HeaderId::p_served_user)) target.edits.remove(HeaderId::p_served_user);
+  std::optional<Duration> heard_within;
   if (passage.request().method() == sip::Method::invite && find_server(core, server.name)) {
-    patience =
-        site.worker.timers().after(core.settings().server_answers_within, [weak = std::weak_ptr(passage.context)] {
-          auto waiting = weak.lock();
-          if (waiting && !waiting->heard()) waiting->abandon();
-        });
+    heard_within = core.settings().server_answers_within;
   }
   std::shared_ptr<sip::Forwarding> context = passage.context;
-  co_await context->send(std::move(targets));
-  site.worker.timers().cancel(patience);
+  co_await context->send_to(std::move(target), heard_within);
   if (context->heard() || context->over()) {
     core.silent_servers.answered(server.name);
     co_return true;
@@ -144,7 +138,7 @@ Task<void> to_server(Core& core, Site& site, Passage passage, OtherServer server
   bool replaceable = find_server(core, server.name) != nullptr;  // not the application server of a PSI
   bool skipped = replaceable && core.silent_servers.contains(server.name);
   if (!skipped) {
-    bool answered = co_await try_server(core, site, passage, server);
+    bool answered = co_await try_server(core, passage, server);
     // Whoever sent another request than an INVITE has given it up by now.
     bool late = passage.request().method() != sip::Method::invite;
     if (answered || late || !replaceable) co_return finish_passage(core, passage);
@@ -158,9 +152,9 @@ Task<void> to_server(Core& core, Site& site, Passage passage, OtherServer server
                                           std::move(std::get<ServedHere>(found.where).wildcard));
   }
   if (auto* other = std::get_if<OtherServer>(&found.where)) {
-    (void)co_await try_server(core, site, passage, std::move(*other));
+    (void)co_await try_server(core, passage, std::move(*other));
   } else if (skipped) {
-    (void)co_await try_server(core, site, passage, std::move(server));  // there is no other
+    (void)co_await try_server(core, passage, std::move(server));  // there is no other
   }
   finish_passage(core, passage);
 }

@@ -27,10 +27,7 @@ class ApplicationServer:
     def __init__(self, core, name, address):
         self.core, self.name, self.address = core, name, address
         self.mode, self.register_code, self.got, self.answers = "proxy", 200, [], []
-        self.host = core.network.host(name)
-        core.network.cable(self.host, "core", core.switch, name)
-        core.switch.ip(f"link set {name} master br0")
-        self.host.ip(f"addr add {address}/24 dev core")
+        self.host = core.core_host(name, f"{address}/24")
         with inside(self.host.namespace):
             self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((address, PORT))

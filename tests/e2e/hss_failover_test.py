@@ -8,7 +8,6 @@ users notice nothing, and the HSS that comes back is used again.
 """
 import json
 import re
-import subprocess
 import sys
 import time
 import unittest
@@ -16,7 +15,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
 from phones import CallTest, wait_until  # noqa: E402
-from network import BIN, DOMAIN, Core, Subscriber  # noqa: E402
+from network import DOMAIN, Core, Subscriber, load_subscribers  # noqa: E402
 
 HANDSETS, RATE, FIRST_IMSI = 60, 4, "001010000001001"
 SECOND, ADDRESS = f"hss2.{DOMAIN}", "10.45.0.6"
@@ -32,15 +31,13 @@ class HssFailover(CallTest):
         super().setUpClass()
         core = cls.core
         core.hss.ip(f"addr add {ADDRESS}/24 dev core")
-        listed = subprocess.run([BIN / "labue", "load", "--print-subscribers", str(HANDSETS), "--first-imsi", FIRST_IMSI],
-                                capture_output=True, text=True, check=True).stdout.split("subscribers:\n", 1)[1]
+        listed = load_subscribers(HANDSETS, FIRST_IMSI)
         listed = re.sub(r"(msisdn: ['\"]?)1555", r"\g<1>1666", listed)  # others than the handsets'
         # The same subscribers in both, with sequence numbers of their own slot in each.
-        own = [Subscriber(number) for number in range(1, cls.HANDSETS + 1)]
-        entries = "".join(f"  - {{imsi: '{one.imsi}', k: {one.k}, opc: {one.opc}, msisdn: '{one.msisdn}'}}\n" for one in own)
+        own = "".join(f"  - {json.dumps(Subscriber(number).entry())}\n" for number in range(1, cls.HANDSETS + 1))
         first = core.files["labhss"].read_text()
         first = "".join(line for line in first.splitlines(keepends=True) if not line.startswith("subscribers:"))
-        first += f"subscribers:\n{entries}{listed}"
+        first += listed.replace("subscribers:\n", f"subscribers:\n{own}")
         second = first.replace(f'"hss.{DOMAIN}"', f'"{SECOND}"').replace(f"{core.HSS[0]}:3868", f"{ADDRESS}:3868")
         second = second.replace("labhss.db", "labhss2.db").replace("labhss.sock", "labhss2.sock")
         core.files["labhss"].write_text(first)
@@ -49,10 +46,7 @@ class HssFailover(CallTest):
         core.hss.start("labhss", "--config", cls.second_file, name="labhss2").wait_for_line(" serves ")
         core.imsctl("reload")
         core.scscf_daemon.wait_for_line(rf"Diameter peer {SECOND} connected")
-        cls.handset_host = core.handset(9).host
-        cls.handset_host.ip("route add local 10.48.0.0/16 dev lo")
-        core.pgw.ip("route add 10.48.0.0/16 via 10.47.9.1 dev handset9")
-        core.pcscf.ip("route add 10.48.0.0/16 via 10.46.0.254")
+        cls.handset_host = core.load_host(9)
 
     def peers(self):
         return {peer["host"]: peer["state"] for peer in self.core.imsctl("hss")["scscf"]["peers"]}

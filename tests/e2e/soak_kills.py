@@ -16,7 +16,6 @@ import random
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
 import unittest
@@ -26,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "lab"), str(ROOT / "tests/e2e")]
 from figures import figures_of  # noqa: E402
-from network import BIN, Core, LabError, Network, Subscriber, wait_until  # noqa: E402
+from network import Core, LabError, Network, Subscriber, load_subscribers, wait_until  # noqa: E402
 from phones import Phone  # noqa: E402
 
 HANDSETS = int(os.environ.get("LAPWING_SOAK_HANDSETS", "500"))
@@ -53,19 +52,13 @@ class SoakKills(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         network = cls.enterClassContext(Network())
-        listed = subprocess.run([BIN / "labue", "load", "--print-subscribers", str(ALL), "--first-imsi", FIRST_IMSI],
-                                capture_output=True, text=True, check=True).stdout
         cls.core = core = Core(network, [], scscf={"state_file": "@folder@/scscf.db"},
                                pcscf={"state_file": "@folder@/pcscf.db",
                                       "timers": {"handset_t1": "500ms", "handset_t2": "4s", "handset_t4": "5s"}})
-        config = core.files["labhss"].read_text().replace("subscribers: []\n", "")
-        core.files["labhss"].write_text(config + listed[listed.index("subscribers:"):])
+        config = core.files["labhss"].read_text()
+        core.files["labhss"].write_text(config.replace("subscribers: []\n", load_subscribers(ALL, FIRST_IMSI)))
         core.start()
-        # Every address of 10.48.0.0/16 is the load's host. The others have hosts of their own.
-        cls.load_host = core.handset(2 * PAIRS + 1).host
-        cls.load_host.ip("route add local 10.48.0.0/16 dev lo")
-        core.pgw.ip(f"route add 10.48.0.0/16 via 10.47.{2 * PAIRS + 1}.1 dev handset{2 * PAIRS + 1} onlink")
-        core.pcscf.ip("route add 10.48.0.0/16 via 10.46.0.254")
+        cls.load_host = core.load_host(2 * PAIRS + 1)  # the others have hosts of their own
         core.subscribers = {number: Subscriber(HANDSETS + number) for number in range(1, 2 * PAIRS + 1)}
         cls.random = random.Random(SEED)
         say(f"seed {SEED}: {HANDSETS} handsets, {CALLS} calls, {ROUNDS} rounds")

@@ -9,7 +9,6 @@ kernel has no security association and no daemon a binding, and memory does not 
 import json
 import os
 import re
-import subprocess
 import sys
 import time
 import unittest
@@ -18,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "lab"), str(ROOT / "tests/e2e")]
 from figures import figures_of  # noqa: E402
-from network import BIN, Core, LabError, Network, wait_until  # noqa: E402
+from network import Core, LabError, Network, load_subscribers, wait_until  # noqa: E402
 
 HANDSETS = int(os.environ.get("LAPWING_SOAK_HANDSETS", "2000"))
 ROUNDS, GRACE = 3, 2
@@ -35,20 +34,14 @@ class Soak(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         network = cls.enterClassContext(Network())
-        listed = subprocess.run([BIN / "labue", "load", "--print-subscribers", str(HANDSETS), "--first-imsi", FIRST_IMSI],
-                                capture_output=True, text=True, check=True).stdout
         # Transactions end soon, so that what is left after a round is what stays.
         timers = {f"{side}_{name}": value for side in ("handset", "core")
                   for name, value in (("t1", "100ms"), ("t2", "1s"), ("t4", "1s"))}
         cls.core = core = Core(network, [], scscf={"timers": timers}, pcscf={"timers": timers, "ipsec": {"grace": f"{GRACE}s"}})
-        config = core.files["labhss"].read_text().replace("subscribers: []\n", "")
-        core.files["labhss"].write_text(config + listed[listed.index("subscribers:"):])
+        config = core.files["labhss"].read_text()
+        core.files["labhss"].write_text(config.replace("subscribers: []\n", load_subscribers(HANDSETS, FIRST_IMSI)))
         core.start()
-        # Every address of 10.48.0.0/16 is the handsets' host.
-        cls.handsets = core.handset(1).host
-        cls.handsets.ip("route add local 10.48.0.0/16 dev lo")
-        core.pgw.ip("route add 10.48.0.0/16 via 10.47.1.1 dev handset1")
-        core.pcscf.ip("route add 10.48.0.0/16 via 10.46.0.254")
+        cls.handsets = core.load_host(1)
         cls.rounds = [cls.round(number) for number in range(1, ROUNDS + 1)]
 
     @classmethod

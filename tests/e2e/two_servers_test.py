@@ -22,7 +22,7 @@ WANTS_SECOND = {"optional_capabilities": [2]}
 
 def subscriber(number, profile=None):
     one = Subscriber(number)
-    entry = {"imsi": one.imsi, "k": one.k, "opc": one.opc, "msisdn": one.msisdn}
+    entry = one.entry()
     return {**entry, "profile": profile} if profile else entry
 
 
@@ -38,10 +38,7 @@ class TwoServers(CallTest):
     def setUpClass(cls):
         super().setUpClass()
         core = cls.core
-        cls.host = core.network.host("scscf2")
-        core.network.cable(cls.host, "core", core.switch, "scscf2")
-        core.switch.ip("link set scscf2 master br0")
-        cls.host.ip(f"addr add {ADDRESS}/24 dev core")
+        cls.host = core.core_host("scscf2", f"{ADDRESS}/24")
         cls.file = core.network.folder / "scscf2.yaml"
         cls.file.write_text(yaml_text({
             "name": SECOND, "home_domain": DOMAIN, "listen": [f"{ADDRESS}:6060"], "capabilities": [2],
