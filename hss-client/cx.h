@@ -87,8 +87,8 @@ struct ServerCapabilities {
 struct SupportedFeatures {  // of vendor 3GPP
   uint32_t list_id = 1, features = 0;
 };
-// IMSRestorationInd, of feature list 1 (TS 29.229 section 7.1.1).
-inline constexpr uint32_t ims_restoration = 1U << 2;
+// Of feature list 1 (TS 29.229 section 7.1.1): IMSRestorationInd, P-CSCF-Restoration-mechanism.
+inline constexpr uint32_t ims_restoration = 1U << 2, pcscf_restoration = 1U << 3;
 
 struct ChargingInformation {
   std::string primary_event, secondary_event, primary_collection, secondary_collection;

@@ -482,19 +482,19 @@ class Handset:
         self.address, self.address6 = f"10.47.{number}.1", f"fd00:47:{number:x}::1"
         self.program, self._events = None, None
 
-    def arguments(self, subscriber=None, address=None):
+    def arguments(self, subscriber=None, address=None, pcscf=None):
         subscriber = subscriber or self.subscriber
         address = address or self.address
-        pcscf = f"[{Core.GM[1]}]:5060" if ":" in address else f"{Core.GM[0]}:5060"
+        pcscf = pcscf or (f"[{Core.GM[1]}]:5060" if ":" in address else f"{Core.GM[0]}:5060")
         return ["--pcscf", pcscf, "--imsi", subscriber.imsi, "--address", address,
                 "--subscribers", self.core.files["labhss"], "--json"]
 
-    def start(self, *options, subscriber=None, address=None):
+    def start(self, *options, subscriber=None, address=None, pcscf=None):
         """`labue run`: registers, and stays registered until told otherwise."""
         self._events = self.core.network.folder / f"{self.host.name}.events"
         self._events.unlink(missing_ok=True)
         with open(self._events, "wb") as events:
-            self.program = self.host.start("labue", "run", *self.arguments(subscriber, address), *options,
+            self.program = self.host.start("labue", "run", *self.arguments(subscriber, address, pcscf), *options,
                                            name=f"labue-{self.number}", stdin=subprocess.PIPE, stdout=events)
         return self
 

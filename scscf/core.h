@@ -77,8 +77,9 @@ struct Settings {
   sip::Hosts hosts;             // names in URIs that lead somewhere
   NumberPlan numbers;
   // Calls.
-  Duration next_contact_after = std::chrono::seconds(20);  // how long a group of contacts rings while there is another
-  Duration session_expires = std::chrono::minutes(30);     // asked for where a call has no session timer; zero: not
+  Duration next_contact_after = std::chrono::seconds(20);   // how long a group of contacts rings while there is another
+  Duration pcscf_answers_within = std::chrono::seconds(8);  // see procedures/restore_pcscf.h
+  Duration session_expires = std::chrono::minutes(30);      // asked for where a call has no session timer; zero: not
   Duration min_session_expires = std::chrono::seconds(90);
   Duration longest_call = std::chrono::hours(12);  // of calls without a session timer
   ShortMessageSettings short_messages;

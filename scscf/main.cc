@@ -93,6 +93,7 @@ Settings settings_from(const v1::ScscfConfig& config) {
   s.min_session_expires = duration(c.min_session_expires());
   s.longest_call = duration(c.longest());
   s.next_contact_after = duration(c.next_contact_after());
+  s.pcscf_answers_within = duration(c.pcscf_answers_within());
   const v1::ShortMessages& m = config.short_messages();
   s.short_messages = {.enabled = m.role() == "on",
                       .uri = "tel:+" + m.number(),

@@ -88,7 +88,7 @@ struct User {
   std::vector<Registration> registrations;
   uint32_t last_number = 0;
   std::shared_ptr<const Challenge> challenge;  // null: none
-  bool hss_keeps_restoration = false;          // see procedures/restore_registration.h
+  uint32_t hss_features = 0;                   // feature list 1 of the HSS: cx::ims_restoration, ...
   // For the operator.
   UserState state = UserState::none;
   WallTime since;

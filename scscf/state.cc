@@ -100,6 +100,7 @@ bool restore_user(Core& core, const std::string& impi, const v1::StoredUser& sto
   std::vector<std::string> after = canonicals(registrations);
   bool made = core.registrar.with(impi, [&](User& user) {
     user.registrations = std::move(registrations);
+    user.hss_features = stored.hss_features();
     for (const Registration& registration : user.registrations) {
       user.last_number = std::max(user.last_number, registration.number);
       for (const Binding& binding : registration.bindings) {
@@ -167,6 +168,7 @@ void keep_user(Core& core, const std::string& impi) {
   if (!core.store->keeps()) return;
   v1::StoredUser stored;
   core.registrar.with_existing(impi, [&](User& user) {
+    stored.set_hss_features(user.hss_features);
     for (const Registration& registration : user.registrations) {
       v1::StoredRegistration& out = *stored.add_registrations();
       out.set_number(registration.number);

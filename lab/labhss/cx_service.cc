@@ -59,6 +59,14 @@ CxService::Found CxService::find(const std::string& impi, const std::string& imp
   return {.subscriber = subscriber, .result = cx::base::success, .why = {}};
 }
 
+std::vector<cx::SupportedFeatures> CxService::common_features(const std::vector<cx::SupportedFeatures>& offered) const {
+  const uint32_t ours = cx::ims_restoration | (settings_.pcscf_restoration ? cx::pcscf_restoration : 0);
+  for (const cx::SupportedFeatures& one : offered) {
+    if (one.list_id == 1) return {{.list_id = 1, .features = ours & one.features}};
+  }
+  return {};
+}
+
 bool CxService::may_visit(const std::string& network) const {
   if (settings_.visited_networks.empty() || absl::EqualsIgnoreCase(network, settings_.home_domain)) return true;
   return std::ranges::any_of(settings_.visited_networks,

@@ -52,6 +52,7 @@ class CxService final : public CxHandler {
   struct Settings {
     std::string origin_host, origin_realm, home_domain;
     std::vector<std::string> visited_networks;  // empty: any
+    bool pcscf_restoration = false;             // as if the MMEs had it
   };
   // sqns outlives the service and is used by it alone. make_rand: for tests.
   // It has no subscribers until replace().
@@ -108,6 +109,8 @@ class CxService final : public CxHandler {
   Found find(const std::string& impi, const std::string& impu) const;
   Found find(const cx::ServerAssignmentRequest& request) const;
 
+  // What we support of what the other end says that it does (TS 29.229 section 7.1.1).
+  std::vector<cx::SupportedFeatures> common_features(const std::vector<cx::SupportedFeatures>& offered) const;
   template <typename Answer>
   Answer begin(const cx::Routing& routing) const;
   bool may_visit(const std::string& network) const;
@@ -121,6 +124,9 @@ class CxService final : public CxHandler {
   std::string make_vectors(uint32_t count, const Subscriber& subscriber, cx::MultimediaAuthAnswer& answer);
   std::string decide(const cx::ServerAssignmentRequest& request, cx::ServerAssignmentAnswer& answer);
   std::vector<size_t> sets_of(const cx::ServerAssignmentRequest& request, const Subscriber& subscriber) const;
+  // A P-CSCF is down (TS 23.380 section 5.4): the user's handset must find another.
+  std::string restore_pcscf(const cx::ServerAssignmentRequest& request, const Subscriber& subscriber,
+                            cx::ServerAssignmentAnswer& answer);
   std::string end_registration(const cx::ServerAssignmentRequest& request, const Subscriber& subscriber,
                                cx::ServerAssignmentAnswer& answer);
   std::string decide(const cx::LocationInfoRequest& request, cx::LocationInfoAnswer& answer);

@@ -17,14 +17,6 @@ Answer CxService::begin(const cx::Routing& routing) const {
   return answer;
 }
 
-// What we support of what the other end says that it does (TS 29.229 section 7.1.1): IMS restoration.
-inline std::vector<cx::SupportedFeatures> common_features(const std::vector<cx::SupportedFeatures>& offered) {
-  for (const cx::SupportedFeatures& one : offered) {
-    if (one.list_id == 1) return {{.list_id = 1, .features = cx::ims_restoration}};
-  }
-  return {};
-}
-
 inline bool accepted(const cx::Result& result) {
   return result.code >= 2001 && result.code < 3000;
 }

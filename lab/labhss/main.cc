@@ -47,7 +47,8 @@ int run(control::Daemon& daemon, const v1::LabHssConfig& config, Subscribers sub
   CxService service({.origin_host = options->identity,
                      .origin_realm = options->realm,
                      .home_domain = home_domain(config.plmn()),
-                     .visited_networks = {config.visited_networks().begin(), config.visited_networks().end()}},
+                     .visited_networks = {config.visited_networks().begin(), config.visited_networks().end()},
+                     .pcscf_restoration = config.pcscf_restoration()},
                     **sqns);
   if (absl::Status taken = service.replace(std::move(subscribers)); !taken.ok()) return failed(taken);
 

@@ -97,6 +97,8 @@ std::string CxService::decide(const cx::ServerAssignmentRequest& request, cx::Se
   answer.impi = subscriber.impi;
   Assignment& state = state_of(subscriber);
 
+  if (request.pcscf_restoration) return restore_pcscf(request, subscriber, answer);
+
   // Step 3: the S-CSCF that asks is the one that we know, unless the user may change.
   const bool ours = state.server_name == request.server_name;
   if (!takes_the_user(request.type)) return end_registration(request, subscriber, answer);
@@ -136,6 +138,26 @@ std::string CxService::decide(const cx::ServerAssignmentRequest& request, cx::Se
   state.origin_realm = request.routing.origin_realm;
   if (!request.user_data_available) answer.user_data = user_profile_xml(subscriber, set);
   return absl::StrFormat("%s at %s", state_text(state.of(set)), log::printable(request.server_name));
+}
+
+std::string CxService::restore_pcscf(const cx::ServerAssignmentRequest& request, const Subscriber& subscriber,
+                                     cx::ServerAssignmentAnswer& answer) {
+  if (!settings_.pcscf_restoration) {
+    answer.result = cx::experimental::serving_node_feature_unsupported;
+    return "its P-CSCF is down, and no MME has P-CSCF restoration";
+  }
+  Assignment& state = state_of(subscriber);
+  if (state.server_name != request.server_name) {
+    answer.result = cx::base::unable_to_comply;
+    return "the user is served by " + log::printable(state.server_name);
+  }
+  const bool keeps_server = request.type == Type::unregistered_user;
+  for (size_t set : sets_of(request, subscriber)) {
+    state.enter(set, keeps_server ? RegistrationState::unregistered : RegistrationState::not_registered);
+  }
+  if (state.state() == RegistrationState::not_registered) state = {};
+  LW_LOG(warn, "the P-CSCF of %s is down: an MME would have the handset register anew now", subscriber.imsi);
+  return "its P-CSCF is down";
 }
 
 // The types that take no user: 0 and 4 to 11.

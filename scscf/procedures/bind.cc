@@ -137,7 +137,7 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
   Registration next;  // as it will be, for the HSS to keep
   bool keeps = false;
   core.registrar.with_existing(request->impi, [&](User& user) {
-    keeps = user.hss_keeps_restoration;
+    keeps = (user.hss_features & cx::ims_restoration) != 0;
     Registration* registration = user.registration_of(request->impu);
     if (!registration) return;
     known = true;
@@ -192,7 +192,7 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
       registration->since = core.clock.wall();
       registration->number = ++user.last_number;
     }
-    user.hss_keeps_restoration = hss_keeps_restoration(saa.features);
+    user.hss_features = features_of_hss(saa.features);
     registration->profile = profile;
     registration->hss_host = saa.routing.origin_host;
     if (saa.charging) registration->charging = charging_addresses(*saa.charging);

@@ -100,7 +100,7 @@ Task<Outcome> challenge(Core& core, Site& site, SharedRegisterRequest request,
                                     www_authenticate(core.settings(), pending.nonce, *vector));
   bool remembered = core.registrar.with(request->impi, [&](User& user) {
     user.challenge = std::make_shared<const Challenge>(std::move(pending));
-    user.hss_keeps_restoration = hss_keeps_restoration(maa.features);
+    user.hss_features = features_of_hss(maa.features);
     user.last_impu = request->impu;
     user.last_contact = request->contact_text();
     user.last_user_agent = request->user_agent;

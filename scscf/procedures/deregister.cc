@@ -46,9 +46,10 @@ std::vector<Ended> take_empty(Core& core, const std::string& impi, UserState sta
 }
 
 // SAR for the end of a set (TS 29.228 section 6.1.2): one identity stands for its implicit set.
-Task<void> tell_hss(Core& core, Site& site, std::string impi, Ended ended, cx::ServerAssignmentType type) {
-  if (ended.set.empty()) co_return;
-  co_await clear_pending(core, site, std::move(impi), ended.set.front().uri, ended.hss_host, type);
+Task<void> tell_hss(Core& core, Site& site, std::string impi, std::vector<Identity> set, std::string hss_host,
+                    cx::ServerAssignmentType type) {
+  if (set.empty()) co_return;
+  co_await clear_pending(core, site, std::move(impi), std::move(set.front().uri), std::move(hss_host), type);
 }
 
 bool leaves(const Binding& binding, const RegisterRequest& request) {
@@ -82,7 +83,7 @@ Task<Outcome> deregister_user(Core& core, Site& site, SharedRegisterRequest requ
                                            : cx::ServerAssignmentType::user_deregistration;
   for (Ended& set : ended) {
     release_calls_of(core, site, set.set, "the handset deregistered");
-    co_await tell_hss(core, site, request->impi, set, type);
+    co_await tell_hss(core, site, request->impi, set.set, set.hss_host, type);
     set.services.request = request->transaction;
   }
   core.report("register.deregistered", request->impi, request->impu_uri, "the handset deregistered");
@@ -126,7 +127,7 @@ Task<void> expire(Core& core, Site& site, std::string impi) {
   for (Ended& set : ended) {
     release_calls_of(core, site, set.set, "the registration ran out");
     register_with_services(core, site, set.services);
-    co_await tell_hss(core, site, impi, set, type);
+    co_await tell_hss(core, site, impi, set.set, set.hss_host, type);
   }
   for (auto& [set, gone] : changed) {
     core.report("register.expired", impi, set.empty() ? "" : set.front().uri,
@@ -135,12 +136,8 @@ Task<void> expire(Core& core, Site& site, std::string impi) {
   }
 }
 
-Task<std::vector<std::string>> deregister_by_network(Core& core, Site& site, std::string impi,
-                                                     std::vector<std::string> impus,
-                                                     std::optional<reginfo::ContactEvent> event, bool report_to_hss,
-                                                     std::string why) {
-  std::vector<std::string> uris;
-  auto turn = co_await core.turns.take(site.worker, impi);
+Task<std::vector<EndedSet>> end_by_network(Core& core, Site& site, std::string impi, std::vector<std::string> impus,
+                                           std::optional<reginfo::ContactEvent> event, std::string why) {
   std::vector<std::pair<std::vector<Identity>, std::vector<Binding>>> changed;
   core.registrar.with_existing(impi, [&](User& user) {
     for (Registration& registration : user.registrations) {
@@ -151,9 +148,7 @@ Task<std::vector<std::string>> deregister_by_network(Core& core, Site& site, std
       std::vector<Binding> gone = std::exchange(registration.bindings, {});
       if (event)
         for (Binding& binding : gone) binding.event = *event;
-      std::vector<Identity> set = registration.set();
-      for (const Identity& identity : set) uris.push_back(identity.uri);
-      changed.emplace_back(std::move(set), std::move(gone));
+      changed.emplace_back(registration.set(), std::move(gone));
     }
   });
   std::vector<Ended> ended = take_empty(core, impi, UserState::deregistered, why);
@@ -173,10 +168,22 @@ Task<std::vector<std::string>> deregister_by_network(Core& core, Site& site, std
       forget_watchers(core, set);
     }
   }
-  if (report_to_hss) {
-    for (Ended& set : ended) {
-      co_await tell_hss(core, site, impi, set, cx::ServerAssignmentType::administrative_deregistration);
-    }
+  std::vector<EndedSet> sets;
+  for (Ended& one : ended) sets.push_back({std::move(one.set), std::move(one.hss_host)});
+  co_return sets;
+}
+
+Task<std::vector<std::string>> deregister_by_network(Core& core, Site& site, std::string impi,
+                                                     std::vector<std::string> impus,
+                                                     std::optional<reginfo::ContactEvent> event, bool report_to_hss,
+                                                     std::string why) {
+  auto turn = co_await core.turns.take(site.worker, impi);
+  std::vector<EndedSet> ended = co_await end_by_network(core, site, impi, std::move(impus), event, std::move(why));
+  std::vector<std::string> uris;
+  for (const EndedSet& one : ended) {
+    for (const Identity& identity : one.set) uris.push_back(identity.uri);
+    if (!report_to_hss) continue;
+    co_await tell_hss(core, site, impi, one.set, one.hss_host, cx::ServerAssignmentType::administrative_deregistration);
   }
   co_return uris;
 }

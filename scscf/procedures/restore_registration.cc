@@ -67,7 +67,8 @@ std::vector<Binding> bindings_of(Core& core, const cx::ScscfRestorationInfo& inf
 }
 
 // Its number; 0: the user registered in the meantime.
-uint32_t put(Core& core, const std::string& impi, const std::string& impu, Registration registration) {
+uint32_t put(Core& core, const std::string& impi, const std::string& impu, Registration registration,
+             uint32_t features) {
   uint32_t number = 0;
   std::vector<std::string> before, after;
   core.registrar.with(impi, [&](User& user) {
@@ -78,7 +79,7 @@ uint32_t put(Core& core, const std::string& impi, const std::string& impu, Regis
     user.last_contact = registration.bindings.front().uri;
     if (!registration.bindings.front().path.empty()) user.last_path = registration.bindings.front().path.front();
     user.registrations.push_back(registration);
-    user.hss_keeps_restoration = true;
+    user.hss_features = features | cx::ims_restoration;
     user.enter(UserState::registered, core.clock.wall(), "");
     after = canonicals(user.registrations);
   });
@@ -89,13 +90,14 @@ uint32_t put(Core& core, const std::string& impi, const std::string& impu, Regis
 }  // namespace
 
 std::vector<cx::SupportedFeatures> our_features() {
-  return {{.list_id = 1, .features = cx::ims_restoration}};
+  return {{.list_id = 1, .features = cx::ims_restoration | cx::pcscf_restoration}};
 }
 
-bool hss_keeps_restoration(const std::vector<cx::SupportedFeatures>& features) {
-  return std::any_of(features.begin(), features.end(), [](const cx::SupportedFeatures& one) {
-    return one.list_id == 1 && (one.features & cx::ims_restoration) != 0;
-  });
+uint32_t features_of_hss(const std::vector<cx::SupportedFeatures>& features) {
+  for (const cx::SupportedFeatures& one : features) {
+    if (one.list_id == 1) return one.features;
+  }
+  return 0;
 }
 
 cx::ScscfRestorationInfo restoration_info(const Core& core, const std::string& impi, const Registration& registration) {
@@ -149,7 +151,7 @@ Task<bool> take_up_registration(Core& core, Site& site, std::string impu, cx::Se
     if (!turn && !has_turn) continue;
     taken = true;
     std::string contact = registration.bindings.front().uri;
-    uint32_t number = put(core, impi, canonical, std::move(registration));
+    uint32_t number = put(core, impi, canonical, std::move(registration), features_of_hss(saa.features));
     if (number == 0) continue;
     keep_profile(core, impi, number, saa.user_data);
     keep_user(core, impi);

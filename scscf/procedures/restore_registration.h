@@ -7,9 +7,9 @@
 
 namespace lapwing::scscf {
 
-// Supported-Features, to be sent with MAR and SAR, and whether the HSS has IMSRestorationInd among its own.
+// Supported-Features, to be sent with MAR and SAR, and what the HSS has of them: bits of feature list 1.
 std::vector<cx::SupportedFeatures> our_features();
-bool hss_keeps_restoration(const std::vector<cx::SupportedFeatures>& features);
+uint32_t features_of_hss(const std::vector<cx::SupportedFeatures>& features);
 
 // What the HSS is to keep of a registration; put into the SAR that brings it about.
 cx::ScscfRestorationInfo restoration_info(const Core& core, const std::string& impi, const Registration& registration);

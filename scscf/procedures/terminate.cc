@@ -7,6 +7,7 @@
 #include "common/sip/next_hop.h"
 #include "scscf/caller_preferences.h"
 #include "scscf/procedures/locate.h"
+#include "scscf/procedures/restore_pcscf.h"
 #include "scscf/procedures/select_server.h"
 #include "scscf/procedures/served_user.h"
 #include "scscf/procedures/services.h"
@@ -59,8 +60,27 @@ Outcome nobody(const Settings& settings, const sip::Uri& uri, Outcome outcome) {
   return outcome;
 }
 
+// Where the HSS can help, a P-CSCF that is down is noticed early.
+Task<void> to_only_contact(Core& core, Site& site, Passage passage, ServedUser callee, sip::Target target) {
+  if (!passage.context && !begin_forwarding(core, site, passage)) co_return;
+  bool invite = passage.request().method() == sip::Method::invite;
+  std::optional<Duration> heard_within;
+  if (invite && may_restore_pcscf(core, callee.impi)) heard_within = core.settings().pcscf_answers_within;
+  co_await passage.context->send_to(std::move(target), heard_within);
+  if (!passage.context->heard() && !passage.context->over()) {
+    bool told = co_await restore_pcscf(core, site, callee.impi, callee.identity, std::move(callee.contacts.front()));
+    if (told && invite && !passage.context->over()) {
+      co_return refuse(core, passage, 480, "P-CSCF Down",
+                       absl::StrFormat("the P-CSCF of %s does not answer; the HSS has its handset register anew",
+                                       callee.identity.uri));
+    }
+  }
+  finish_passage(core, passage);
+}
+
 Task<void> to_contacts(Core& core, Site& site, Passage passage, ServedUser callee) {
-  std::vector<std::vector<Binding>> groups = order_contacts(std::move(callee.contacts), passage.request());
+  bool only = callee.contacts.size() == 1;
+  std::vector<std::vector<Binding>> groups = order_contacts(callee.contacts, passage.request());
   std::vector<std::vector<sip::Target>> targets;
   for (const std::vector<Binding>& group : groups) {
     std::vector<sip::Target> reachable;
@@ -77,6 +97,10 @@ Task<void> to_contacts(Core& core, Site& site, Passage passage, ServedUser calle
   }
   if (targets.empty()) {
     co_return refuse(core, passage, 480, "No Contact Fits", callee.identity.uri + " has no contact for such a request");
+  }
+  if (only) {
+    co_return co_await to_only_contact(core, site, std::move(passage), std::move(callee),
+                                       std::move(targets.front().front()));
   }
   co_await pass_on(core, site, std::move(passage), std::move(targets));
 }

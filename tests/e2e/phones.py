@@ -94,13 +94,13 @@ class CallTest(unittest.TestCase):
 
     # ---- What tests do ----
 
-    def phone(self, number, *options, family=4, subscriber=None):
+    def phone(self, number, *options, family=4, subscriber=None, pcscf=None):
         """The handset, registered; it leaves at the end of the test."""
         handset = self.handsets[number - 1]
         address = handset.address if family == 4 else handset.address6
         ring = () if "--ring" in options else ("--ring", "0.1")
         handset.start("--subscribe", "--t1", f"{round(T1 * 1000)}ms", *options, *ring, address=address,
-                      subscriber=subscriber)
+                      subscriber=subscriber, pcscf=pcscf)
         self.addCleanup(self.leave, handset)
         phone = Phone(handset, address)
         for event in ("security_associations", "registered", "notify"):

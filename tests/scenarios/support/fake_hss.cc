@@ -13,7 +13,6 @@ namespace {
 constexpr Duration deadline = std::chrono::seconds(5);
 constexpr std::string_view host = "hss1.ims.example.org";
 constexpr uint32_t diameter_time_of_start = 2'208'988'800U + 1'700'000'000U;  // where the scenario's clock begins
-const std::vector<cx::SupportedFeatures> restoration_feature = {{.list_id = 1, .features = 4}};
 
 std::vector<uint8_t> bytes(std::string_view hex) {
   std::string raw = from_hex(hex);
@@ -55,6 +54,16 @@ std::optional<HssFailure> failure_named(const std::string& name) {
     if (name == text) return HssFailure{kind, "the scenario says " + name};
   }
   return std::nullopt;
+}
+
+std::vector<cx::SupportedFeatures> features_named(const std::string& list) {
+  uint32_t features = 0;
+  for (absl::string_view one : absl::StrSplit(list, ',', absl::SkipEmpty())) {
+    if (one == "restoration") features |= cx::ims_restoration;
+    if (one == "pcscf") features |= cx::pcscf_restoration;
+  }
+  if (features == 0) return {};
+  return {{.list_id = 1, .features = features}};
 }
 
 std::vector<uint32_t> numbers(const std::string& list) {
@@ -102,6 +111,7 @@ Task<HssOutcome<cx::ServerAssignmentAnswer>> FakeHss::assign(Worker& worker, cx:
   std::string text =
       absl::StrFormat("SAR %d %s %s%s%s", static_cast<int>(request.type), request.impi, joined(request.impus),
                       request.user_data_available ? " have-data" : "", at(request.routing));
+  if (request.pcscf_restoration) text += " pcscf-down";
   if (request.restoration) {
     for (const cx::RestorationInfo& kept : request.restoration->contacts) {
       text += absl::StrFormat(" keep %s by %s", kept.contact, kept.path);
@@ -161,7 +171,7 @@ FakeHss::Answers FakeHss::answer_to(const std::string& command, const Arguments&
     cx::MultimediaAuthAnswer maa;
     if (arguments.words.size() > 1) maa = vector(arguments, impi, variables);
     maa.result = result;
-    if (named("features") == "restoration") maa.features = restoration_feature;
+    maa.features = features_named(named("features"));
     return maa;
   }
   cx::ServerAssignmentAnswer saa;
@@ -171,7 +181,7 @@ FakeHss::Answers FakeHss::answer_to(const std::string& command, const Arguments&
     if (!profile) throw Failure("no text is called " + arguments.words[1]);
     saa.user_data = variables.expand(*profile);
   }
-  if (named("features") == "restoration") saa.features = restoration_feature;
+  saa.features = features_named(named("features"));
   if (!named("ccf").empty()) saa.charging = cx::ChargingInformation{{}, {}, named("ccf"), {}};
   if (std::string contact = named("restore"); !contact.empty()) {
     cx::ScscfRestorationInfo info{.impi = named("impi"), .contacts = {}, .registration_timeout = {}, .scheme = {}};

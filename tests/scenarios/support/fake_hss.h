@@ -17,6 +17,7 @@
 // Restoration (TS 23.380): `features=restoration` in an MAA or SAA says that the HSS keeps it; a SAR that brings
 // something to keep ends in "keep CONTACT by PATH" for each contact. An SAA gives it back: restore=CONTACT path=PATH
 // impi=IMPI for=SECONDS, counted from the start of the scenario. "LIR ... type 2" asks for another S-CSCF.
+// `features=pcscf` (or restoration,pcscf): it has P-CSCF restoration; "SAR ... pcscf-down" asks for it (SAR-Flags).
 //
 // A vector sets: rand, nonce, ck, ik, response (qop=auth), response-auth-int, response-no-qop, auts (base64), auts-hex
 // and response-wrong.

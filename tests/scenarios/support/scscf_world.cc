@@ -57,6 +57,8 @@ void set_for_calls(scscf::Settings& s, const std::string& key, const std::string
     s.numbers.national_prefix = value;
   else if (key == "next_contact_after")
     s.next_contact_after = duration(value);
+  else if (key == "pcscf_answers_within")
+    s.pcscf_answers_within = duration(value);
   else if (key == "session_expires")
     s.session_expires = duration(value);
   else if (key == "min_session_expires")

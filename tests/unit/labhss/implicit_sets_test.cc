@@ -178,6 +178,12 @@ class Restoration : public Lab {
     }
     return answer(request);
   }
+  cx::ServerAssignmentAnswer pcscf_down() {
+    cx::ServerAssignmentRequest request = sar_request(scscf, 3);
+    request.pcscf_restoration = true;
+    request.features = {{.list_id = 1, .features = 12}};
+    return answer(request);
+  }
 };
 
 TEST_F(Restoration, when_the_S_CSCF_says_that_it_supports_restoration_then_we_say_so_too) {
@@ -225,6 +231,24 @@ TEST_F(Restoration, when_the_registration_ends_then_nothing_is_kept_of_it) {
   ask(scscf, 1, true);
   ask(scscf, 5);
   ask(scscf, 1);
+  EXPECT_TRUE(ask(scscf, 0).restoration.empty());
+}
+
+TEST_F(Restoration, when_no_MME_has_P_CSCF_restoration_then_the_S_CSCF_is_told_and_the_user_stays_registered) {
+  EXPECT_EQ(ask(scscf, 1, true).features[0].features, 4u);
+  EXPECT_EQ(pcscf_down().result, cx::experimental::serving_node_feature_unsupported);
+  EXPECT_EQ(state().state(), State::registered);
+}
+
+TEST_F(Restoration, when_MMEs_have_P_CSCF_restoration_then_the_user_is_unregistered) {
+  pcscf_restoration = true;
+  open(head + "subscribers:\n" + one + two);
+  EXPECT_EQ(pcscf_down().result, cx::base::unable_to_comply);
+  ask(scscf, 1, true);
+  const auto back = pcscf_down();
+  EXPECT_TRUE(back.result.success());
+  EXPECT_EQ(back.features[0].features, 12u);
+  EXPECT_EQ(state().state(), State::unregistered);
   EXPECT_TRUE(ask(scscf, 0).restoration.empty());
 }
 

@@ -64,7 +64,8 @@ class Lab : public testing::Test {
     service = std::make_unique<CxService>(CxService::Settings{.origin_host = "hss." + domain,
                                                               .origin_realm = domain,
                                                               .home_domain = domain,
-                                                              .visited_networks = std::move(visited)},
+                                                              .visited_networks = std::move(visited),
+                                                              .pcscf_restoration = pcscf_restoration},
                                           *store);
     if (!service->replace(*std::move(subscribers)).ok()) throw std::runtime_error("the state file does not work");
     service->send_terminations_to(
@@ -125,6 +126,7 @@ class Lab : public testing::Test {
     return {};
   }
 
+  bool pcscf_restoration = false;  // for the next open()
   const std::string impi = "001010000000001@" + domain, temporary = "sip:" + impi, sip = "sip:+15550100001@" + domain,
                     tel = "tel:+15550100001";
   const std::string scscf = "sip:scscf." + domain, other = "sip:other." + domain;
