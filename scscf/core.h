@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "common/runtime/live.h"
 #include "common/runtime/turns.h"
 #include "common/runtime/worker.h"
+#include "common/sdp/policy.h"
 #include "common/sip/next_hop.h"
 #include "common/sip/transaction_layer.h"
 #include "common/store/store.h"
@@ -45,12 +47,16 @@ struct ShortMessageSettings {
   uint32_t limit = 100'000, per_receiver = 100;
 };
 
-// Application servers.
+// By SubscribedMediaProfileId.
+using MediaProfiles = std::map<uint32_t, sdp::Policy>;
+
+// Application servers, and what else the users' profiles speak of.
 struct ServiceSettings {
   Duration answer_within = std::chrono::seconds(5);       // one that says nothing at all until then has failed
   Duration keep_unregistered = std::chrono::minutes(30);  // the profile of a user who is served unregistered
   RequestUriPart request_uri = RequestUriPart::host_or_number;
   SharedIfcSets shared_sets;
+  MediaProfiles media_profiles;
 };
 
 struct Settings {

@@ -53,6 +53,18 @@ absl::StatusOr<SharedIfcSets> shared_sets_from(const v1::Services& services, con
   return sets;
 }
 
+MediaProfiles media_profiles_from(const v1::Services& services) {
+  MediaProfiles profiles;
+  for (const v1::MediaProfile& one : services.media_profiles()) {
+    const v1::Media& allowed = one.allowed();
+    sdp::Policy& policy = profiles[one.id()];
+    policy.codecs.assign(allowed.codecs().begin(), allowed.codecs().end());
+    policy.media.assign(allowed.types().begin(), allowed.types().end());
+    if (allowed.max_kbps() != 0) policy.max_kbps = allowed.max_kbps();
+  }
+  return profiles;
+}
+
 Settings settings_from(const v1::ScscfConfig& config) {
   Settings s;
   s.name = config.name();
@@ -111,7 +123,8 @@ Settings settings_from(const v1::ScscfConfig& config) {
       .answer_within = duration(services.answer_within()),
       .keep_unregistered = duration(services.keep_unregistered()),
       .request_uri = services.request_uri() == "whole" ? RequestUriPart::whole : RequestUriPart::host_or_number,
-      .shared_sets = *shared_sets_from(services, nullptr)};
+      .shared_sets = *shared_sets_from(services, nullptr),
+      .media_profiles = media_profiles_from(services)};
   return s;
 }
 

@@ -196,7 +196,11 @@ absl::StatusOr<v1::LintProfileReply> ScscfOperator::lint_profile(const v1::LintP
   v1::LintProfileReply reply;
   LintContext context{.home_domain = core_.settings().home_domain,
                       .request_uri = core_.settings().services.request_uri,
-                      .hosts = &core_.settings().hosts};
+                      .hosts = &core_.settings().hosts,
+                      .media_profiles = std::vector<uint32_t>()};
+  for (const auto& [number, policy] : core_.settings().services.media_profiles) {
+    context.media_profiles->push_back(number);
+  }
   for (const auto& profile : profiles) add_findings(reply, scscf::lint_profile(*profile, context));
   return reply;
 }

@@ -27,7 +27,10 @@ class Lint {
             "write it as IMSI@DOMAIN, without a scheme");
     }
     identities(profile);
-    for (const ServiceProfile& service : profile.service_profiles) services(service);
+    for (const ServiceProfile& service : profile.service_profiles) {
+      services(service);
+      media(service);
+    }
   }
 
   std::vector<ProfileFinding> take() {
@@ -46,6 +49,15 @@ class Lint {
   }
   void warn(std::string where, std::string text, std::string advice) {
     findings_.push_back({Weight::warning, std::move(where), std::move(text), std::move(advice)});
+  }
+
+  void media(const ServiceProfile& service) {
+    if (!service.subscribed_media_profile || !context_.media_profiles) return;
+    uint32_t number = *service.subscribed_media_profile;
+    if (std::ranges::count(*context_.media_profiles, number) > 0) return;
+    warn("SubscribedMediaProfileId",
+         absl::StrFormat("the number %d is not in `services.media_profiles`: the user may use all media", number),
+         "add it there, or take it out of the profile");
   }
 
   void identities(const UserProfile& profile) {

@@ -2,6 +2,7 @@
 // profile in a file or the one of a registered user.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,8 @@ struct ProfileFinding {
 struct LintContext {
   std::string home_domain = {};  // empty: not known
   RequestUriPart request_uri = RequestUriPart::host_or_number;
-  const sip::Hosts* hosts = nullptr;  // null: names of servers are not looked at
+  const sip::Hosts* hosts = nullptr;                         // null: names of servers are not looked at
+  std::optional<std::vector<uint32_t>> media_profiles = {};  // those that are configured; nullopt: not known
 };
 
 // As parse_user_profile() gives it, or Profiles::read(). Errors first.

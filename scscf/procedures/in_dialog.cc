@@ -4,6 +4,7 @@
 #include "common/sip/next_hop.h"
 #include "common/sip/validate.h"
 #include "scscf/procedures/passage.h"
+#include "scscf/procedures/subscribed_media.h"
 #include "scscf/procedures/track_call.h"
 
 namespace lapwing::scscf {
@@ -58,6 +59,7 @@ Task<void> in_dialog(Core& core, Site& site, std::shared_ptr<sip::ServerTransact
   std::shared_ptr<Call> call = core.calls.find(routes.user);
   std::optional<sip::Target> target = onward(core, request, routes, call.get());
   if (!target) co_return transaction->reject(404, "Route Leads Nowhere");
+  if (auto why = call ? refuse_media(core, *call, request) : std::nullopt) co_return transaction->reject(488, *why);
   sip::Forwarding::EditResponse edit;
   if (call) {
     note_request(*call, request);

@@ -9,6 +9,7 @@
 #include "scscf/procedures/served_user.h"
 #include "scscf/procedures/services.h"
 #include "scscf/procedures/short_message.h"
+#include "scscf/procedures/subscribed_media.h"
 #include "scscf/procedures/terminate.h"
 #include "scscf/procedures/track_call.h"
 #include "scscf/procedures/unregistered_user.h"
@@ -88,6 +89,9 @@ Task<void> originate(Core& core, Site& site, std::shared_ptr<sip::ServerTransact
   if (passage->call) note_user(passage->call->caller, caller);
   if (caller.identity.barred) {
     co_return refuse(core, *passage, 403, "Caller Barred", absl::StrFormat("%s is barred", who->text));
+  }
+  if (auto why = refuse_media(core, caller.profile.get(), passage->request())) {
+    co_return refuse(core, *passage, 488, *why, absl::StrFormat("of what %s may use, %s", caller.identity.uri, *why));
   }
   if (is_short_message(core, passage->request())) {
     co_return co_await take_short_message(core, site, std::move(*passage), std::move(caller));

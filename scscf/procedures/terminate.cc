@@ -11,6 +11,7 @@
 #include "scscf/procedures/select_server.h"
 #include "scscf/procedures/served_user.h"
 #include "scscf/procedures/services.h"
+#include "scscf/procedures/subscribed_media.h"
 #include "scscf/procedures/unregistered_user.h"
 
 namespace lapwing::scscf {
@@ -116,6 +117,9 @@ Task<void> serve_callee(Core& core, Site& site, Passage passage, ServedUser call
     co_return refuse(core, passage, 404, "Not Found", callee.identity.uri + " is barred");
   }
   note_callee(core, passage, callee);
+  if (auto why = refuse_media(core, callee.profile.get(), passage.request())) {
+    co_return refuse(core, passage, 488, *why, absl::StrFormat("of what %s may use, %s", callee.identity.uri, *why));
+  }
   if (!callee.charging.empty()) passage.edits.set(HeaderId::p_charging_function_addresses, callee.charging);
   auto onward = co_await invoke_services(core, site, std::move(passage), services_of(callee, session_case));
   if (!onward) co_return;

@@ -69,6 +69,12 @@ void set_for_calls(scscf::Settings& s, const std::string& key, const std::string
     s.trusted = {*prefix_from(value)};
 }
 
+// "NUMBER TYPE"
+void add_media_profile(scscf::Settings& s, const std::string& value) {
+  size_t space = value.find(' ');
+  s.services.media_profiles[static_cast<uint32_t>(std::stoul(value))].media.push_back(value.substr(space + 1));
+}
+
 // "NAME ADDRESS:PORT"
 void add_host(scscf::Settings& s, const std::string& value) {
   size_t space = value.find(' ');
@@ -128,6 +134,8 @@ scscf::Settings settings_from(const SettingsText& text) {
       s.servers = servers_from(value, s.listen);
     else if (key == "hosts")
       add_host(s, value);
+    else if (key == "media_profile")
+      add_media_profile(s, value);
     else if (key == "capabilities")
       s.capabilities = {static_cast<uint32_t>(std::stoul(value))};
     else if (key == "request_uri")

@@ -156,6 +156,15 @@ TEST(ProfileLint, when_the_name_of_a_server_is_not_configured_then_an_error_wher
   EXPECT_THAT(findings(xml, {.hosts = &hosts}), IsEmpty());
 }
 
+TEST(ProfileLint, when_the_media_profile_is_not_configured_then_a_warning_where_those_are_known) {
+  std::string xml = profile(good() +
+                            "<CoreNetworkServicesAuthorization><SubscribedMediaProfileId>7"
+                            "</SubscribedMediaProfileId></CoreNetworkServicesAuthorization>");
+  EXPECT_THAT(findings(xml), IsEmpty());
+  EXPECT_THAT(findings(xml, {.media_profiles = std::vector<uint32_t>{1}}), Contains(HasSubstr("the number 7 is not")));
+  EXPECT_THAT(findings(xml, {.media_profiles = std::vector<uint32_t>{1, 7}}), IsEmpty());
+}
+
 TEST(ProfileLint, when_there_are_errors_and_warnings_then_errors_come_first) {
   std::vector<std::string> lines =
       findings(profile(std::string(temporary) + number, criterion(spt("<Method>invite</Method>"))));
