@@ -52,6 +52,7 @@ struct Core {
   ipsec::Kernel& kernel;
   const Clock& clock;
   control::Report report;
+  CommonTexts common;
   Handsets handsets;
   ipsec::SpiPool spis;
   Turns turns;

@@ -1,5 +1,7 @@
 #include "pcscf/handsets.h"
 
+#include <algorithm>
+
 #include "common/control/events.h"
 #include "common/runtime/ids.h"
 
@@ -37,10 +39,10 @@ std::string_view state_text(HandsetState state) {
   return "unknown";
 }
 
-void Handset::enter(HandsetState next, WallTime at, std::string because) {
+void Handset::enter(HandsetState next, WallTime at, std::string_view because) {
   state = next;
   since = at;
-  why = std::move(because);
+  why = because;
 }
 
 SaEntry* Handset::find_set(uint64_t id) {
@@ -57,26 +59,25 @@ const SaEntry* Handset::outbound_set() const {
   return nullptr;
 }
 
+void Handsets::Shard::add(Shared handset) {
+  by_address[handset->address].push_back(handset);
+  by_key.insert(std::move(handset));
+}
+
 std::shared_ptr<Handset> Handsets::get_or_make(const asio::ip::address& address, const std::string& impi) {
-  std::string key = address.to_string();
   std::shared_ptr<Handset> made;
   {
-    Shard& place = shard(key);
+    Shard& place = shard(address);
     std::lock_guard lock(place.mutex);
-    auto& there = place.by_address[key];
-    auto known = there.find(impi);
-    if (known != there.end()) return known->second;
-    if (count_.load(std::memory_order_relaxed) >= limit_) {
-      if (there.empty()) place.by_address.erase(key);
-      return nullptr;
-    }
+    if (auto known = place.by_key.find(Key{address, impi}); known != place.by_key.end()) return *known;
+    if (count_.load(std::memory_order_relaxed) >= limit_) return nullptr;
     ++count_;
     made = std::make_shared<Handset>();
     made->address = address;
     made->impi = impi;
     made->token = random_hex(16);
     made->touched = clock_.now();
-    there.emplace(impi, made);
+    place.add(made);
   }
   TokenShard& place = tokens(made->token);
   std::lock_guard lock(place.mutex);
@@ -85,41 +86,36 @@ std::shared_ptr<Handset> Handsets::get_or_make(const asio::ip::address& address,
 }
 
 void Handsets::put_back(std::shared_ptr<Handset> handset) {
-  std::string key = handset->address.to_string();
   {
-    Shard& place = shard(key);
+    Shard& place = shard(handset->address);
     std::lock_guard lock(place.mutex);
-    if (!place.by_address[key].emplace(handset->impi, handset).second) return;
+    if (place.by_key.contains(handset)) return;
+    place.add(handset);
     ++count_;
   }
   handset->touched = clock_.now();
   TokenShard& place = tokens(handset->token);
   std::lock_guard lock(place.mutex);
-  place.handsets[handset->token] = std::move(handset);
+  Text token = handset->token;
+  place.handsets[std::move(token)] = std::move(handset);
 }
 
 std::shared_ptr<Handset> Handsets::find(const asio::ip::address& address, const std::string& impi) {
-  std::string key = address.to_string();
-  Shard& place = shard(key);
+  Shard& place = shard(address);
   std::lock_guard lock(place.mutex);
-  auto there = place.by_address.find(key);
-  if (there == place.by_address.end()) return nullptr;
-  auto found = there->second.find(impi);
-  return found == there->second.end() ? nullptr : found->second;
+  auto found = place.by_key.find(Key{address, impi});
+  return found == place.by_key.end() ? nullptr : *found;
 }
 
 std::vector<std::shared_ptr<Handset>> Handsets::at(const asio::ip::address& address) {
-  std::string key = address.to_string();
-  Shard& place = shard(key);
+  Shard& place = shard(address);
   std::lock_guard lock(place.mutex);
-  std::vector<std::shared_ptr<Handset>> found;
-  auto there = place.by_address.find(key);
-  if (there == place.by_address.end()) return found;
-  for (auto& [impi, handset] : there->second) found.push_back(handset);
-  return found;
+  auto there = place.by_address.find(address);
+  if (there == place.by_address.end()) return {};
+  return {there->second.begin(), there->second.end()};
 }
 
-std::shared_ptr<Handset> Handsets::by_token(const std::string& token) {
+std::shared_ptr<Handset> Handsets::by_token(std::string_view token) {
   TokenShard& place = tokens(token);
   std::lock_guard lock(place.mutex);
   auto found = place.handsets.find(token);
@@ -131,7 +127,7 @@ std::vector<std::shared_ptr<Handset>> Handsets::matching(std::string_view typed)
   for (std::shared_ptr<Handset>& handset : all()) {
     std::lock_guard lock(handset->mutex);
     bool meant = control::same_user(typed, handset->impi, handset->impu);
-    for (const std::string& impu : handset->impus) meant = meant || control::same_user(typed, handset->impi, impu);
+    for (const Text& impu : handset->impus) meant = meant || control::same_user(typed, handset->impi, impu);
     if (meant) found.push_back(handset);
   }
   return found;
@@ -147,19 +143,21 @@ std::vector<std::shared_ptr<Handset>> Handsets::all() {
 }
 
 void Handsets::forget(const Handset& handset) {
-  std::string key = handset.address.to_string();
   {
-    Shard& place = shard(key);
+    Shard& place = shard(handset.address);
     std::lock_guard lock(place.mutex);
-    auto found = place.by_address.find(key);
-    if (found == place.by_address.end()) return;
-    count_ -= found->second.erase(handset.impi);
-    if (found->second.empty()) place.by_address.erase(found);
+    auto known = place.by_key.find(Key{handset.address, handset.impi});
+    if (known == place.by_key.end()) return;
+    auto there = place.by_address.find(handset.address);
+    auto& all = there->second;
+    all.erase(std::remove(all.begin(), all.end(), *known), all.end());
+    if (all.empty()) place.by_address.erase(there);
+    place.by_key.erase(known);
+    --count_;
   }
-  std::string token = handset.token;
-  TokenShard& place = tokens(token);
+  TokenShard& place = tokens(handset.token);
   std::lock_guard lock(place.mutex);
-  place.handsets.erase(token);
+  place.handsets.erase(handset.token.view());
 }
 
 void Handsets::sweep() {

@@ -15,8 +15,10 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "common/runtime/alarm.h"
 #include "common/runtime/clock.h"
+#include "common/runtime/text.h"
 #include "common/sip/transport.h"
 #include "pcscf/ipsec/sa.h"
 
@@ -35,10 +37,10 @@ struct SaEntry {
   ipsec::SaSet set;
   SetState state = SetState::temporary;
   uint64_t made_over = 0;  // the set that carried the REGISTER which led to this one; 0: it came unprotected
-  std::string call_id;
-  std::string security_client;  // of that REGISTER, as it came
-  std::string security_server;  // as we sent it
-  TimePoint deadline;           // when it is dropped unless something happens
+  Text call_id;
+  Text security_client;  // of that REGISTER, as it came
+  Text security_server;  // as we sent it
+  TimePoint deadline;    // when it is dropped unless something happens
   WallTime created, expires;
 };
 
@@ -56,17 +58,20 @@ std::string_view state_text(HandsetState state);
 struct Handset {
   // Fixed.
   asio::ip::address address;
-  std::string impi;
-  std::string token;  // user part of our Path and Record-Route URIs
-
-  std::atomic<uint32_t> subscribed_on = 0;  // the worker of its last SUBSCRIBE: see relay.cc
+  std::atomic<uint32_t> subscribed_on = 0;  // not fixed: the worker of its last SUBSCRIBE, see relay.cc
+  Text impi;
+  Text token;  // user part of our Path and Record-Route URIs
 
   std::mutex mutex;
   // The registration. Unprotected handsets: the source of their REGISTER.
   bool registered = false;
-  std::string impu, contact;
-  std::vector<std::string> impus;  // P-Associated-URI, default first; all not barred
-  std::vector<std::string> service_route;
+  bool nat = false;                         // for the operator
+  HandsetState state = HandsetState::none;  // likewise
+  uint32_t subscription_number =
+      0;  // counts the dialogs of our subscription: what was meant for an earlier one is known
+  Text impu, contact;
+  std::vector<Text> impus;  // P-Associated-URI, default first; all not barred
+  Texts service_route;      // of the core's CommonTexts
   TimePoint expires;
   WallTime expires_wall;
   sip::Flow unprotected;               // how it came, where there is no IPsec
@@ -76,19 +81,17 @@ struct Handset {
   uint64_t outbound = 0;  // the set for our requests; 0: unprotected
   Alarm alarm;            // for the earliest deadline of all this: see watch_deadlines
   // Our subscription to its reg event.
-  std::string subscription_call_id, subscription_tag;
-  std::string subscription_to;       // with the notifier's tag; empty: not known yet
-  uint32_t subscription_number = 0;  // counts the dialogs, so that what was meant for an earlier one is known
+  Text subscription_call_id, subscription_tag;
+  Text subscription_to;  // with the notifier's tag; empty: not known yet
   uint32_t subscribe_cseq = 0, notify_cseq = 0;
   std::optional<uint32_t> notify_version;
   // For the operator.
-  HandsetState state = HandsetState::none;
   WallTime since;
-  std::string why, user_agent, access, via_host;
-  bool nat = false;
+  Text why, via_host;
+  Text user_agent, access;  // of the core's CommonTexts
   TimePoint touched;
 
-  void enter(HandsetState next, WallTime at, std::string because);
+  void enter(HandsetState next, WallTime at, std::string_view because);
   SaEntry* find_set(uint64_t id);
   const SaEntry* outbound_set() const;
 };
@@ -103,7 +106,7 @@ class Handsets {
   std::shared_ptr<Handset> get_or_make(const asio::ip::address& address, const std::string& impi);
   std::shared_ptr<Handset> find(const asio::ip::address& address, const std::string& impi);
   std::vector<std::shared_ptr<Handset>> at(const asio::ip::address& address);
-  std::shared_ptr<Handset> by_token(const std::string& token);
+  std::shared_ptr<Handset> by_token(std::string_view token);
   // By IMPI, IMSI, IMPU or number as an operator types it.
   std::vector<std::shared_ptr<Handset>> matching(std::string_view typed);
   std::vector<std::shared_ptr<Handset>> all();
@@ -118,18 +121,37 @@ class Handsets {
   }
 
  private:
+  using Shared = std::shared_ptr<Handset>;
+  using Key = std::pair<asio::ip::address, std::string_view>;  // with the private identity
+  static Key key_of(const Key& key) { return key; }
+  static Key key_of(const Shared& handset) { return {handset->address, handset->impi.view()}; }
+  struct KeyHash {
+    using is_transparent = void;
+    size_t operator()(const auto& one) const {
+      Key key = key_of(one);
+      return std::hash<asio::ip::address>{}(key.first) * 31 + TextHash{}(key.second);
+    }
+  };
+  struct KeyEqual {
+    using is_transparent = void;
+    bool operator()(const auto& left, const auto& right) const { return key_of(left) == key_of(right); }
+  };
+  // By address. Behind a NAT many share one, so that each is found by its key too.
   struct Shard {
     std::mutex mutex;
-    // By address, then by private identity: behind a NAT many share one address.
-    absl::flat_hash_map<std::string, absl::flat_hash_map<std::string, std::shared_ptr<Handset>>> by_address;
+    absl::flat_hash_map<asio::ip::address, absl::InlinedVector<Shared, 1>, std::hash<asio::ip::address>> by_address;
+    absl::flat_hash_set<Shared, KeyHash, KeyEqual> by_key;
+    void add(Shared handset);
   };
   struct TokenShard {
     std::mutex mutex;
-    absl::flat_hash_map<std::string, std::shared_ptr<Handset>> handsets;
+    absl::flat_hash_map<Text, std::shared_ptr<Handset>, TextHash, TextEqual> handsets;
   };
   static constexpr size_t shard_count = 64;
-  Shard& shard(const std::string& address) { return shards_[std::hash<std::string>{}(address) % shard_count]; }
-  TokenShard& tokens(const std::string& token) { return tokens_[std::hash<std::string>{}(token) % shard_count]; }
+  Shard& shard(const asio::ip::address& address) {
+    return shards_[std::hash<asio::ip::address>{}(address) % shard_count];
+  }
+  TokenShard& tokens(std::string_view token) { return tokens_[std::hash<std::string_view>{}(token) % shard_count]; }
 
   const Clock& clock_;
   const size_t limit_;

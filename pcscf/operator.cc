@@ -19,7 +19,7 @@ v1::Registration registration_of(const Handset& locked) {
   v1::Registration out;
   out.set_impi(locked.impi);
   if (locked.registered) {
-    for (const std::string& impu : locked.impus) out.add_impus(impu);
+    for (const Text& impu : locked.impus) out.add_impus(impu);
   } else if (!locked.impu.empty()) {
     out.add_impus(locked.impu);
   }

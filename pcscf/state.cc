@@ -100,7 +100,7 @@ sip::Flow read_flow(const v1::StoredFlow& in) {
 }
 
 // Null: it cannot be read.
-std::shared_ptr<Handset> read_handset(const Core& core, std::string_view token, std::string_view value) {
+std::shared_ptr<Handset> read_handset(Core& core, std::string_view token, std::string_view value) {
   v1::StoredHandset in;
   asio::error_code error;
   if (!in.ParseFromArray(value.data(), static_cast<int>(value.size()))) return nullptr;
@@ -113,7 +113,7 @@ std::shared_ptr<Handset> read_handset(const Core& core, std::string_view token, 
   handset->impu = in.impu();
   handset->contact = in.contact();
   handset->impus.assign(in.impus().begin(), in.impus().end());
-  handset->service_route.assign(in.service_route().begin(), in.service_route().end());
+  for (const std::string& hop : in.service_route()) handset->service_route.push_back(core.common.of(hop));
   handset->expires = from_wall(core.clock, in.expires());
   handset->expires_wall = time_of(in.expires());
   handset->unprotected = read_flow(in.unprotected());
@@ -123,7 +123,7 @@ std::shared_ptr<Handset> read_handset(const Core& core, std::string_view token, 
   handset->outbound = in.outbound();
   handset->state = HandsetState::registered;
   handset->since = time_of(in.since());
-  handset->user_agent = in.user_agent();
+  handset->user_agent = core.common.of(in.user_agent());
   handset->access = in.access();
   handset->via_host = in.via_host();
   handset->nat = in.nat();
@@ -157,8 +157,8 @@ void keep_handset(Core& core, const Handset& locked) {
   out.set_impi(locked.impi);
   out.set_impu(locked.impu);
   out.set_contact(locked.contact);
-  for (const std::string& impu : locked.impus) out.add_impus(impu);
-  for (const std::string& hop : locked.service_route) out.add_service_route(hop);
+  for (const Text& impu : locked.impus) out.add_impus(impu);
+  for (const Text& hop : locked.service_route) out.add_service_route(hop);
   set_time(out.mutable_expires(), locked.expires_wall);
   set_time(out.mutable_since(), locked.since);
   write_flow(locked.unprotected, *out.mutable_unprotected());

@@ -103,6 +103,7 @@ struct Core {
   Hss& hss;
   const Clock& clock;
   control::Report report;
+  CommonTexts common;
   Profiles profiles;
   Registrar registrar;
   UnregisteredUsers unregistered;

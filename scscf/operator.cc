@@ -130,24 +130,24 @@ absl::StatusOr<v1::ShowReply> ScscfOperator::show(const v1::ShowRequest& request
   v1::ShowReply reply;
   std::string impi = core_.registrar.find(request.identity());
   if (impi.empty()) return absl::NotFoundError("no user known by that identity");
-  std::vector<std::string> watched;
+  std::vector<Text> watched;
   core_.registrar.with_existing(impi, [&](User& user) {
     for (v1::Registration& entry : entries_of(user, core_.clock.now(), core_.clock.wall())) {
       *reply.add_registrations() = std::move(entry);
     }
     watched = canonicals(user.registrations);
   });
-  for (const std::string& canonical : watched) {
+  for (const Text& canonical : watched) {
     for (const std::shared_ptr<Subscription>& subscription : core_.subscriptions.watching(canonical)) {
-      auto copy = control::ask_worker<v1::Subscription>(pool_.at(subscription->worker), worker_deadline,
-                                                        [subscription](auto answer) {
-                                                          v1::Subscription out;
-                                                          out.set_watcher(subscription->watcher);
-                                                          out.set_package("reg");
-                                                          set_time(out.mutable_expires(), subscription->expires_wall);
-                                                          out.set_version(subscription->version);
-                                                          answer(out);
-                                                        });
+      auto copy = control::ask_worker<v1::Subscription>(
+          pool_.at(subscription->worker), worker_deadline, [subscription, &clock = core_.clock](auto answer) {
+            v1::Subscription out;
+            out.set_watcher(subscription->watcher);
+            out.set_package("reg");
+            set_time(out.mutable_expires(), control::to_wall(clock, subscription->expires));
+            out.set_version(subscription->version);
+            answer(out);
+          });
       if (copy.ok()) *reply.add_subscriptions() = *copy;
     }
   }

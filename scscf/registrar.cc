@@ -40,10 +40,17 @@ const PublicIdentity* Registration::default_impu() const {
   return first_in_set(*profile, [](const PublicIdentity& identity) { return !identity.barred; });
 }
 
-void User::enter(UserState next, WallTime at, std::string because) {
+void User::enter(UserState next, WallTime at, std::string_view because) {
   state = next;
   since = at;
-  why = std::move(because);
+  why = because;
+}
+
+void User::note_last(const Binding& binding) {
+  last_impu = binding.registered_impu;
+  last_contact = binding.uri;
+  last_user_agent = binding.user_agent;
+  last_path = binding.path.empty() ? Text() : binding.path.front();
 }
 
 Registration* User::registration_of(std::string_view canonical_impu) {
@@ -60,8 +67,9 @@ bool Registrar::with(const std::string& impi, const std::function<void(User&)>& 
   if (found == place.users.end()) {
     if (users_.load(std::memory_order_relaxed) >= limit_) return false;
     ++users_;
-    found = place.users.emplace(impi, std::make_unique<User>()).first;
-    found->second->impi = impi;
+    Text name = impi;
+    found = place.users.emplace(name, std::make_unique<User>()).first;
+    found->second->impi = std::move(name);
   }
   found->second->touched = clock_.now();
   action(*found->second);
@@ -79,26 +87,21 @@ bool Registrar::with_existing(const std::string& impi, const std::function<void(
   return true;
 }
 
-void Registrar::reindex(const std::string& impi, const std::vector<std::string>& before,
-                        const std::vector<std::string>& after) {
-  auto in = [](const std::vector<std::string>& list, const std::string& what) {
-    return std::find(list.begin(), list.end(), what) != list.end();
-  };
-  for (const std::string& impu : before) {
-    if (in(after, impu)) continue;
+void Registrar::reindex(const std::string& impi, const std::vector<Text>& before, const std::vector<Text>& after) {
+  for (const Text& impu : before) {
+    if (std::find(after.begin(), after.end(), impu) != after.end()) continue;
     IndexShard& place = index(impu);
     std::lock_guard lock(place.mutex);
     auto found = place.impis.find(impu);
     if (found == place.impis.end()) continue;
     auto& impis = found->second;
-    impis.erase(std::remove_if(impis.begin(), impis.end(), [&](const std::string* one) { return *one == impi; }),
-                impis.end());
+    impis.erase(std::remove(impis.begin(), impis.end(), impi), impis.end());
     if (impis.empty()) place.impis.erase(found);
   }
-  const std::string* name = nullptr;
-  with_existing(impi, [&](User& user) { name = &user.impi; });
-  for (const std::string& impu : after) {
-    if (!name) break;
+  Text name;
+  with_existing(impi, [&](User& user) { name = user.impi; });
+  if (name.empty()) return;
+  for (const Text& impu : after) {
     IndexShard& place = index(impu);
     std::lock_guard lock(place.mutex);
     auto& impis = place.impis[impu];
@@ -106,14 +109,12 @@ void Registrar::reindex(const std::string& impi, const std::vector<std::string>&
   }
 }
 
-std::vector<std::string> Registrar::impis_of(const std::string& canonical_impu) {
+std::vector<std::string> Registrar::impis_of(std::string_view canonical_impu) {
   IndexShard& place = index(canonical_impu);
   std::lock_guard lock(place.mutex);
   auto found = place.impis.find(canonical_impu);
-  std::vector<std::string> names;
-  if (found == place.impis.end()) return names;
-  for (const std::string* name : found->second) names.push_back(*name);
-  return names;
+  if (found == place.impis.end()) return {};
+  return {found->second.begin(), found->second.end()};
 }
 
 std::string Registrar::find(std::string_view typed) {
@@ -130,7 +131,7 @@ std::string Registrar::find(std::string_view typed) {
   std::string found;
   each([&](const User& user) {
     if (!found.empty()) return;
-    bool imsi = user.impi.size() > text.size() && user.impi.starts_with(text) && user.impi[text.size()] == '@';
+    bool imsi = user.impi.starts_with(text + "@");
     bool known = imsi || user.last_impu == wanted;
     for (const Registration& registration : user.registrations) {
       for (const Identity& identity : registration.set()) {
@@ -203,8 +204,8 @@ std::vector<Identity> identities_of(const UserProfile& profile) {
   return set;
 }
 
-std::vector<std::string> canonicals(const std::vector<Registration>& registrations) {
-  std::vector<std::string> all;
+std::vector<Text> canonicals(const std::vector<Registration>& registrations) {
+  std::vector<Text> all;
   for (const Registration& registration : registrations) {
     for (const PublicIdentity* identity : implicit_set(*registration.profile)) all.push_back(identity->canonical);
   }

@@ -18,12 +18,12 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/inlined_vector.h"
 #include "common/aka/digest.h"
 #include "common/reginfo/reginfo.h"
 #include "common/runtime/alarm.h"
 #include "common/runtime/clock.h"
 #include "common/runtime/secret.h"
+#include "common/runtime/text.h"
 #include "scscf/user_profile.h"
 
 namespace lapwing::scscf {
@@ -37,19 +37,19 @@ struct Identity {
 
 // A contact of one registration (RFC 3261 section 10, RFC 5626).
 struct Binding {
-  std::string id;  // of the reg event
-  std::string uri;
-  std::string params;    // of the Contact, as they came, without expires: ";+sip.instance=...;q=0.8"
-  std::string instance;  // with its <>; empty: none
+  Text id;  // of the reg event
+  Text uri;
+  Text params;    // of the Contact, as they came, without expires: ";+sip.instance=...;q=0.8"
+  Text instance;  // with its <>; empty: none
   std::optional<uint32_t> reg_id;
-  uint16_t q = 1000;
-  std::vector<std::string> path;  // values of Path, the first hop toward the handset first
-  std::string call_id;
   uint32_t cseq = 0;
-  TimePoint expires;
+  uint16_t q = 1000;
   reginfo::ContactEvent event = reginfo::ContactEvent::registered;
-  std::string registered_impu;  // canonical: the identity in To; the others of the set are "created"
-  std::string user_agent, access, visited_network;
+  Texts path;  // values of Path, the first hop toward the handset first
+  Text call_id;
+  TimePoint expires;
+  Text registered_impu;                      // canonical: the identity in To; the others of the set are "created"
+  Text user_agent, access, visited_network;  // of the core's CommonTexts
 };
 
 // One implicit registration set of one IMPI.
@@ -57,8 +57,8 @@ struct Registration {
   uint32_t number = 0;  // among those that the user has had: under it its profile is kept over a restart
   std::shared_ptr<const UserProfile> profile;
   std::vector<Binding> bindings;
-  std::string hss_host;
-  std::string charging;     // see charging.h; empty: none
+  Text hss_host;            // of the core's CommonTexts
+  Text charging;            // likewise; see charging.h; empty: none
   TimePoint authenticated;  // when an answer to a challenge was last right
   WallTime since;
 
@@ -84,7 +84,7 @@ enum class UserState : uint8_t { none, challenged, challenge_unanswered, registe
 std::string_view state_text(UserState state);
 
 struct User {
-  std::string impi;
+  Text impi;
   std::vector<Registration> registrations;
   uint32_t last_number = 0;
   std::shared_ptr<const Challenge> challenge;  // null: none
@@ -92,12 +92,13 @@ struct User {
   // For the operator.
   UserState state = UserState::none;
   WallTime since;
-  std::string why;  // in plain words
-  std::string last_impu, last_contact, last_user_agent, last_path;
+  Text why;  // in plain words
+  Text last_impu, last_contact, last_user_agent, last_path;
   TimePoint touched;
   Alarm alarm;  // see procedures/deadlines.h
 
-  void enter(UserState next, WallTime at, std::string because);
+  void enter(UserState next, WallTime at, std::string_view because);
+  void note_last(const Binding& binding);
   Registration* registration_of(std::string_view canonical_impu);
   bool registered() const { return !registrations.empty(); }
 };
@@ -112,9 +113,9 @@ class Registrar {
   // False when absent.
   bool with_existing(const std::string& impi, const std::function<void(User&)>& action);
   // Call after a change of the user's registrations, within the user's turn: before and after are canonical identities.
-  void reindex(const std::string& impi, const std::vector<std::string>& before, const std::vector<std::string>& after);
+  void reindex(const std::string& impi, const std::vector<Text>& before, const std::vector<Text>& after);
   // IMPIs with a registration of this canonical identity.
-  std::vector<std::string> impis_of(const std::string& canonical_impu);
+  std::vector<std::string> impis_of(std::string_view canonical_impu);
   // The IMPI of an IMPI, IMSI, IMPU or MSISDN that an operator typed; empty: unknown.
   std::string find(std::string_view typed);
   // Every user, copied shard by shard.
@@ -134,12 +135,11 @@ class Registrar {
  private:
   struct Shard {
     std::mutex mutex;
-    absl::flat_hash_map<std::string, std::unique_ptr<User>> users;
+    absl::flat_hash_map<Text, std::unique_ptr<User>, TextHash, TextEqual> users;
   };
   struct IndexShard {
     std::mutex mutex;
-    // The names stand in the users, which stay as long as they have a registration.
-    absl::flat_hash_map<std::string, absl::InlinedVector<const std::string*, 1>> impis;
+    absl::flat_hash_map<Text, Texts, TextHash, TextEqual> impis;
   };
   static constexpr size_t shard_count = 64;
   Shard& shard(std::string_view impi) { return shards_[std::hash<std::string_view>{}(impi) % shard_count]; }
@@ -156,6 +156,6 @@ class Registrar {
 Identity to_identity(const PublicIdentity& identity);
 // Those of the profile's implicit registration set.
 std::vector<Identity> identities_of(const UserProfile& profile);
-std::vector<std::string> canonicals(const std::vector<Registration>& registrations);
+std::vector<Text> canonicals(const std::vector<Registration>& registrations);
 
 }  // namespace lapwing::scscf

@@ -40,7 +40,7 @@ void write_binding(const Core& core, const Binding& binding, v1::StoredBinding& 
   out.set_instance(binding.instance);
   if (binding.reg_id) out.set_reg_id(*binding.reg_id);
   out.set_q(binding.q);
-  for (const std::string& hop : binding.path) out.add_path(hop);
+  for (const Text& hop : binding.path) out.add_path(hop);
   out.set_call_id(binding.call_id);
   out.set_cseq(binding.cseq);
   set_time(out.mutable_expires(), to_wall(core.clock, binding.expires));
@@ -51,7 +51,7 @@ void write_binding(const Core& core, const Binding& binding, v1::StoredBinding& 
   out.set_visited_network(binding.visited_network);
 }
 
-Binding read_binding(const Core& core, const v1::StoredBinding& in) {
+Binding read_binding(Core& core, const v1::StoredBinding& in) {
   Binding binding;
   binding.id = in.id();
   binding.uri = in.uri();
@@ -65,23 +65,23 @@ Binding read_binding(const Core& core, const v1::StoredBinding& in) {
   binding.expires = from_wall(core.clock, in.expires());
   binding.event = static_cast<reginfo::ContactEvent>(in.event());
   binding.registered_impu = in.registered_impu();
-  binding.user_agent = in.user_agent();
-  binding.access = in.access();
-  binding.visited_network = in.visited_network();
+  binding.user_agent = core.common.of(in.user_agent());
+  binding.access = core.common.of(in.access());
+  binding.visited_network = core.common.of(in.visited_network());
   return binding;
 }
 
 using StoredProfiles = absl::flat_hash_map<std::string, std::shared_ptr<const UserProfile>>;
 
 // False: its profile is not there.
-bool read_registration(const Core& core, const std::string& impi, const v1::StoredRegistration& in,
+bool read_registration(Core& core, const std::string& impi, const v1::StoredRegistration& in,
                        const StoredProfiles& known, Registration& out) {
   auto profile = known.find(profile_key(impi, in.number()));
   if (profile == known.end()) return false;
   out.number = in.number();
   out.profile = profile->second;
-  out.hss_host = in.hss_host();
-  out.charging = in.charging();
+  out.hss_host = core.common.of(in.hss_host());
+  out.charging = core.common.of(in.charging());
   out.authenticated = from_wall(core.clock, in.authenticated());
   out.since = time_of(in.since());
   for (const v1::StoredBinding& binding : in.bindings()) out.bindings.push_back(read_binding(core, binding));
@@ -97,7 +97,7 @@ bool restore_user(Core& core, const std::string& impi, const v1::StoredUser& sto
     if (read_registration(core, impi, one, known, registration)) registrations.push_back(std::move(registration));
   }
   if (registrations.empty()) return false;
-  std::vector<std::string> after = canonicals(registrations);
+  std::vector<Text> after = canonicals(registrations);
   bool made = core.registrar.with(impi, [&](User& user) {
     user.registrations = std::move(registrations);
     user.hss_features = stored.hss_features();
@@ -105,10 +105,7 @@ bool restore_user(Core& core, const std::string& impi, const v1::StoredUser& sto
       user.last_number = std::max(user.last_number, registration.number);
       for (const Binding& binding : registration.bindings) {
         core.registrar.note_contact_id(binding.id);
-        user.last_impu = binding.registered_impu;
-        user.last_contact = binding.uri;
-        user.last_user_agent = binding.user_agent;
-        if (!binding.path.empty()) user.last_path = binding.path.front();
+        user.note_last(binding);
         ++restored.contacts;
       }
       user.enter(UserState::registered, registration.since, "");
@@ -118,23 +115,22 @@ bool restore_user(Core& core, const std::string& impi, const v1::StoredUser& sto
   return made;
 }
 
-std::shared_ptr<Subscription> read_subscription(const Core& core, const v1::StoredSubscription& in) {
+std::shared_ptr<Subscription> read_subscription(Core& core, const v1::StoredSubscription& in) {
   auto subscription = std::make_shared<Subscription>();
   subscription->call_id = in.call_id();
   subscription->local = in.local();
   subscription->remote = in.remote();
   subscription->local_tag = in.local_tag();
   subscription->remote_tag = in.remote_tag();
-  subscription->watcher = in.watcher();
+  subscription->watcher = core.common.of(in.watcher());
   subscription->watched = in.watched();
-  subscription->contact = in.contact();
+  subscription->contact = core.common.of(in.contact());
   subscription->target = in.target();
   subscription->route.assign(in.route().begin(), in.route().end());
   subscription->flow.protocol = in.transport() == "tcp" ? sip::Protocol::tcp : sip::Protocol::udp;
   if (auto local = endpoint_from(in.local_endpoint()); local.ok()) subscription->flow.local = *local;
   if (auto remote = endpoint_from(in.remote_endpoint()); remote.ok()) subscription->flow.remote = *remote;
   subscription->expires = from_wall(core.clock, in.expires());
-  subscription->expires_wall = time_of(in.expires());
   subscription->cseq = in.cseq();
   subscription->remote_cseq = in.remote_cseq();
   subscription->version = in.version();
@@ -203,11 +199,11 @@ void keep_subscription(Core& core, const Subscription& subscription) {
   out.set_watched(subscription.watched);
   out.set_contact(subscription.contact);
   out.set_target(subscription.target);
-  for (const std::string& hop : subscription.route) out.add_route(hop);
+  for (const Text& hop : subscription.route) out.add_route(hop);
   out.set_transport(sip::reliable(subscription.flow.protocol) ? "tcp" : "udp");
   out.set_local_endpoint(subscription.flow.local.text());
   out.set_remote_endpoint(subscription.flow.remote.text());
-  set_time(out.mutable_expires(), subscription.expires_wall);
+  set_time(out.mutable_expires(), to_wall(core.clock, subscription.expires));
   out.set_cseq(subscription.cseq);
   out.set_remote_cseq(subscription.remote_cseq);
   out.set_version(subscription.version);
@@ -262,7 +258,7 @@ absl::StatusOr<Restored> restore(Core& core) {
         std::shared_ptr<Subscription> subscription = read_subscription(core, stored);
         subscription->worker = worker++ % static_cast<uint32_t>(std::max<size_t>(1, core.sites.size()));
         if (core.registrar.impis_of(subscription->watched).empty()) return false;
-        subscription->device = std::hash<std::string>{}(subscription->target);
+        subscription->device = static_cast<uint32_t>(TextHash{}(subscription->target));
         std::shared_ptr<Subscription> replaced;
         bool taken = core.subscriptions.add(subscription, replaced);
         if (replaced) forget_subscription(core, *replaced);

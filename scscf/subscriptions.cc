@@ -1,5 +1,7 @@
 #include "scscf/subscriptions.h"
 
+#include <algorithm>
+
 namespace lapwing::scscf {
 
 bool Subscriptions::add(std::shared_ptr<Subscription> subscription, std::shared_ptr<Subscription>& replaced) {
@@ -11,10 +13,10 @@ bool Subscriptions::add(std::shared_ptr<Subscription> subscription, std::shared_
   }
   if (replaced) take_out(*replaced);
   if (by_dialog_.size() >= limit_) return false;
-  std::vector<std::shared_ptr<Subscription>>& same = by_identity_[subscription->watched];
+  auto& same = by_identity_[subscription->watched];
   if (same.size() >= per_identity_) return false;
   same.push_back(subscription);
-  by_dialog_.emplace(dialog_of(*subscription), subscription);
+  by_dialog_.insert(std::move(subscription));
   return true;
 }
 
@@ -25,34 +27,34 @@ void Subscriptions::remove(const Subscription& subscription) {
 
 void Subscriptions::take_out(const Subscription& subscription) {
   // Once only: another may have the same dialog by now.
-  auto here = by_dialog_.find(dialog_of(subscription));
-  if (here == by_dialog_.end() || here->second.get() != &subscription) return;
-  std::shared_ptr<Subscription> alive = here->second;  // the key stands in it
+  auto here = by_dialog_.find(Dialog{subscription.call_id, subscription.local_tag, subscription.remote_tag});
+  if (here == by_dialog_.end() || here->get() != &subscription) return;
+  std::shared_ptr<Subscription> alive = *here;
   by_dialog_.erase(here);
   auto found = by_identity_.find(subscription.watched);
   if (found == by_identity_.end()) return;
-  std::erase_if(found->second, [&](const std::shared_ptr<Subscription>& s) { return s.get() == &subscription; });
-  if (found->second.empty()) by_identity_.erase(found);
+  auto& same = found->second;
+  same.erase(std::remove(same.begin(), same.end(), alive), same.end());
+  if (same.empty()) by_identity_.erase(found);
 }
 
 std::shared_ptr<Subscription> Subscriptions::find(const std::string& call_id, const std::string& local_tag,
                                                   const std::string& remote_tag) {
   std::lock_guard lock(mutex_);
   auto found = by_dialog_.find(Dialog{call_id, local_tag, remote_tag});
-  return found == by_dialog_.end() ? nullptr : found->second;
+  return found == by_dialog_.end() ? nullptr : *found;
 }
 
 std::vector<std::shared_ptr<Subscription>> Subscriptions::watching(const std::string& canonical) {
   std::lock_guard lock(mutex_);
   auto found = by_identity_.find(canonical);
-  return found == by_identity_.end() ? std::vector<std::shared_ptr<Subscription>>{} : found->second;
+  if (found == by_identity_.end()) return {};
+  return {found->second.begin(), found->second.end()};
 }
 
 std::vector<std::shared_ptr<Subscription>> Subscriptions::all() {
   std::lock_guard lock(mutex_);
-  std::vector<std::shared_ptr<Subscription>> everything;
-  for (const auto& [dialog, subscription] : by_dialog_) everything.push_back(subscription);
-  return everything;
+  return {by_dialog_.begin(), by_dialog_.end()};
 }
 
 size_t Subscriptions::size() {

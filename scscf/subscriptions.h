@@ -10,27 +10,28 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "common/reginfo/reginfo.h"
+#include "common/runtime/text.h"
 #include "common/runtime/timers.h"
 #include "common/sip/transport.h"
 
 namespace lapwing::scscf {
 
 struct Subscription {
-  // Fixed at creation.
+  // Fixed at creation. There is one for each handset at least: 240 bytes and a shared_ptr's 16 fill a size class.
   uint32_t worker = 0;
-  std::string call_id, local, remote;  // local, remote: our and the watcher's From/To values with tags
-  std::string local_tag, remote_tag;
-  std::string watcher;  // the URI that was asserted, for the operator
-  std::string watched;  // canonical identity
-  std::string contact;  // ours
-  size_t device = 0;    // of the watcher's first Contact: tells its devices apart
+  uint32_t device = 0;          // hash of the watcher's first Contact: tells its devices apart
+  Text call_id, local, remote;  // local, remote: our and the watcher's From/To values with tags
+  Text local_tag, remote_tag;
+  Text watcher;  // the URI that was asserted, for the operator; of the core's CommonTexts
+  Text watched;  // canonical identity
+  Text contact;  // ours; of the core's CommonTexts
   // Touched on the owning worker only.
-  std::string target;              // the watcher's Contact
-  std::vector<std::string> route;  // Record-Route of the SUBSCRIBE, in order
-  sip::Flow flow;                  // the way it came, for watchers without a route
+  Text target;     // the watcher's Contact
+  Texts route;     // Record-Route of the SUBSCRIBE, in order
+  sip::Flow flow;  // the way it came, for watchers without a route
   TimePoint expires;
-  WallTime expires_wall;
   uint32_t cseq = 0, remote_cseq = 0, version = 0;
   bool sending = false, over = false;
   std::vector<reginfo::RegInfo> waiting;
@@ -54,14 +55,23 @@ class Subscriptions {
   size_t size();
 
  private:
-  // By dialog; the strings stand in the subscriptions.
   using Dialog = std::tuple<std::string_view, std::string_view, std::string_view>;
-  static Dialog dialog_of(const Subscription& s) { return {s.call_id, s.local_tag, s.remote_tag}; }
+  using Shared = std::shared_ptr<Subscription>;
+  static Dialog dialog_of(const Dialog& dialog) { return dialog; }
+  static Dialog dialog_of(const Shared& s) { return {s->call_id.view(), s->local_tag.view(), s->remote_tag.view()}; }
+  struct DialogHash {
+    using is_transparent = void;
+    size_t operator()(const auto& one) const { return absl::Hash<Dialog>{}(dialog_of(one)); }
+  };
+  struct DialogEqual {
+    using is_transparent = void;
+    bool operator()(const auto& left, const auto& right) const { return dialog_of(left) == dialog_of(right); }
+  };
   void take_out(const Subscription& subscription);
   const size_t limit_, per_identity_;
   std::mutex mutex_;
-  absl::flat_hash_map<Dialog, std::shared_ptr<Subscription>> by_dialog_;
-  absl::flat_hash_map<std::string, std::vector<std::shared_ptr<Subscription>>> by_identity_;
+  absl::flat_hash_set<Shared, DialogHash, DialogEqual> by_dialog_;
+  absl::flat_hash_map<Text, absl::InlinedVector<Shared, 1>, TextHash, TextEqual> by_identity_;
 };
 
 }  // namespace lapwing::scscf

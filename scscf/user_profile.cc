@@ -192,7 +192,7 @@ class Reader {
         identity.type == IdentityType::wildcarded_psi || identity.type == IdentityType::wildcarded_impu;
     const Identity text = uri(required(node, "Identity"), wildcarded);
     identity.identity = text.identity;
-    identity.canonical = text.canonical;
+    identity.canonical = text.canonical == text.identity ? identity.identity : Text(text.canonical);
     details.display_name = optional_line(extension_child(node, "DisplayName"));
     details.alias_group = optional_line(extension_child(node, "AliasIdentityGroupID"));
     details.service_priority = optional_number(extension_child(node, "ServicePriorityLevel"), 4);
@@ -227,7 +227,8 @@ class Reader {
 
   // False for an exact repetition, which some HSSs send. Anything else that stands twice would leave open which counts.
   bool is_new(pugi::xml_node node, const PublicIdentity& identity) {
-    const auto [found, inserted] = seen_.try_emplace(identity.canonical, Seen{service_profiles_, identity.barred});
+    const auto [found, inserted] =
+        seen_.try_emplace(identity.canonical.str(), Seen{service_profiles_, identity.barred});
     if (inserted) return true;
     if (found->second.service_profile != service_profiles_)
       fail(node, "stands in another ServiceProfile too: ", identity.identity);
@@ -401,7 +402,7 @@ const ServiceProfile* find_service_profile(const UserProfile& profile, std::stri
   return find(profile, impu).service_profile;
 }
 
-const ServiceProfile* service_profile_of(const UserProfile& profile, const std::string& canonical) {
+const ServiceProfile* service_profile_of(const UserProfile& profile, std::string_view canonical) {
   const ServiceProfile* by_wildcard = nullptr;
   for (const ServiceProfile& service : profile.service_profiles) {
     for (const PublicIdentity& identity : service.identities) {
@@ -413,7 +414,8 @@ const ServiceProfile* service_profile_of(const UserProfile& profile, const std::
 }
 
 bool wildcard_matches(const PublicIdentity& identity, std::string_view canonical) {
-  std::string_view text = identity.more().wildcard.empty() ? identity.identity : identity.more().wildcard;
+  std::string_view text = identity.more().wildcard;
+  if (text.empty()) text = identity.identity;
   size_t first = text.find('!'), last = text.rfind('!');
   if (first == std::string_view::npos || last == first) return false;
   std::string_view before = text.substr(0, first), after = text.substr(last + 1);

@@ -15,6 +15,7 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
+#include "common/runtime/text.h"
 #include "scscf/ifc/criteria.h"
 
 namespace lapwing::scscf {
@@ -40,9 +41,9 @@ struct IdentityDetails {
 };
 
 struct PublicIdentity {
-  std::string identity = {};   // as the HSS wrote it
-  std::string canonical = {};  // sip::Uri::canonical; of a wildcarded identity that is no URI: its text
-  bool barred = false;         // it may register, and nothing else
+  Text identity = {};   // as the HSS wrote it
+  Text canonical = {};  // sip::Uri::canonical; of a wildcarded identity that is no URI: its text
+  bool barred = false;  // it may register, and nothing else
   IdentityType type = IdentityType::distinct_impu;
   std::shared_ptr<const IdentityDetails> details = nullptr;  // null: none of them
   const IdentityDetails& more() const;
@@ -59,7 +60,7 @@ struct ServiceProfile {
 };
 
 struct UserProfile {
-  std::string impi = {};
+  Text impi = {};
   uint32_t read_under = 0;                            // the configuration of Profiles that made it
   std::vector<ServiceProfile> service_profiles = {};  // one at least
 };
@@ -97,7 +98,7 @@ const PublicIdentity* default_impu(const UserProfile& profile);
 const PublicIdentity* find_identity(const UserProfile& profile, std::string_view impu);
 const ServiceProfile* find_service_profile(const UserProfile& profile, std::string_view impu);
 // Likewise by an identity's canonical form, wildcarded identities included that it matches.
-const ServiceProfile* service_profile_of(const UserProfile& profile, const std::string& canonical);
+const ServiceProfile* service_profile_of(const UserProfile& profile, std::string_view canonical);
 // Is the identity one of those that a wildcarded identity stands for ("sip:room!.*!@example.org": a regular expression
 // between two '!', TS 23.003 section 13.5)?
 bool wildcard_matches(const PublicIdentity& identity, std::string_view canonical);

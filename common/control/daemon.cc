@@ -16,6 +16,12 @@
 #include "absl/strings/str_split.h"
 #include "common/runtime/log.h"
 
+// What jemalloc looks for in a program: a thread of its own gives freed memory back, also when the daemon rests.
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf = "background_thread:true,max_background_threads:1";
+}
+
 namespace lapwing::control {
 namespace {
 

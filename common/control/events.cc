@@ -56,64 +56,64 @@ void Events::publish(Event event) {
   }
 }
 
-size_t Events::User::index_of(const std::string& impu) {
+uint32_t Events::User::index_of(const std::string& impu) {
   auto found = std::find(impus.begin(), impus.end(), impu);
   if (found == impus.end()) found = impus.insert(found, impu);
-  return static_cast<size_t>(found - impus.begin());
+  return static_cast<uint32_t>(found - impus.begin());
 }
 
-std::shared_ptr<const std::string> Events::User::shared(std::string kind_and_text) const {
+Text Events::User::shared(const std::string& kind_and_text) const {
   for (const Kept& kept : events) {
-    if (*kept.kind_and_text == kind_and_text) return kept.kind_and_text;
+    if (kept.kind_and_text == kind_and_text) return kept.kind_and_text;
   }
-  kind_and_text.shrink_to_fit();
-  return std::make_shared<const std::string>(std::move(kind_and_text));
+  return kind_and_text;
 }
 
 bool Events::User::is(std::string_view identity, std::string_view name) const {
   std::string_view impi = known_by_impi ? name : std::string_view();
   if (same_user(identity, impi, known_by_impi ? std::string_view() : name)) return true;
-  return std::any_of(impus.begin(), impus.end(),
-                     [&](const std::string& impu) { return same_user(identity, impi, impu); });
+  return std::any_of(impus.begin(), impus.end(), [&](const Text& impu) { return same_user(identity, impi, impu); });
 }
 
 void Events::keep(const Event& event) {
   const std::string& name = event.impi.empty() ? event.impu : event.impi;
   Shard& shard = shards_[std::hash<std::string>{}(name) % shard_count];
   std::lock_guard lock(shard.mutex);
-  auto [found, fresh] = shard.users.try_emplace(name);
-  User& user = found->second;
-  if (fresh) {
-    user.known_by_impi = !event.impi.empty();
-    user.place = shard.recent.insert(shard.recent.begin(), name);
+  auto found = shard.users.find(name);
+  if (found == shard.users.end()) {
+    found = shard.users.try_emplace(Text(name)).first;
+    found->second.known_by_impi = !event.impi.empty();
+    found->second.place = shard.recent.insert(shard.recent.begin(), found->first);
   } else {
-    shard.recent.splice(shard.recent.begin(), shard.recent, user.place);
+    shard.recent.splice(shard.recent.begin(), shard.recent, found->second.place);
   }
+  User& user = found->second;
   if (user.events.size() >= kept_per_user) user.events.erase(user.events.begin());
   // More identities than events can have: somebody makes them up. Begin anew, so that they stay bounded.
   if (user.impus.size() > kept_per_user) {
     user.impus.clear();
     user.events.clear();
   }
-  if (user.events.size() == user.events.capacity()) user.events.reserve(user.events.size() + 8);
+  if (user.events.size() == user.events.capacity()) user.events.reserve(user.events.size() + 4);
   std::string packed;
   packed.reserve(event.kind.size() + 1 + event.text.size());
   packed.append(event.kind).append(1, '\0').append(event.text);
-  user.events.push_back({sequence_.fetch_add(1, std::memory_order_relaxed), event.time, user.shared(std::move(packed)),
-                         user.index_of(event.impu)});
+  user.events.push_back(
+      {sequence_.fetch_add(1, std::memory_order_relaxed), event.time, user.shared(packed), user.index_of(event.impu)});
   if (shard.recent.size() > users_per_shard_) {
     shard.users.erase(shard.recent.back());
     shard.recent.pop_back();
   }
 }
 
-Event Events::unpack(const Kept& kept, const std::string& name, const User& user) {
-  size_t end_of_kind = kept.kind_and_text->find('\0');
+Event Events::unpack(const Kept& kept, const Text& name, const User& user) {
+  std::string_view packed = kept.kind_and_text;
+  size_t end_of_kind = packed.find('\0');
   return Event{.time = kept.time,
-               .kind = kept.kind_and_text->substr(0, end_of_kind),
-               .impi = user.known_by_impi ? name : std::string(),
+               .kind = std::string(packed.substr(0, end_of_kind)),
+               .impi = user.known_by_impi ? name.str() : std::string(),
                .impu = user.impus[kept.impu],
-               .text = kept.kind_and_text->substr(end_of_kind + 1)};
+               .text = std::string(packed.substr(end_of_kind + 1))};
 }
 
 std::vector<Event> Events::of(std::string_view identity) const {

@@ -25,6 +25,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "common/runtime/clock.h"
+#include "common/runtime/text.h"
 #include "lapwing/v1/control.pb.h"
 
 namespace lapwing::control {
@@ -95,28 +96,28 @@ class Events {
   struct Kept {
     uint64_t sequence;
     WallTime time;
-    std::shared_ptr<const std::string> kind_and_text;  // with a NUL between
-    size_t impu;                                       // index in User::impus
+    Text kind_and_text;  // with a NUL between
+    uint32_t impu;       // index in User::impus
   };
   struct User {
     bool known_by_impi = false;  // else by an IMPU
-    std::vector<std::string> impus;
+    std::vector<Text> impus;
     std::vector<Kept> events;
-    std::list<std::string>::iterator place;
+    std::list<Text>::iterator place;
 
-    size_t index_of(const std::string& impu);
-    std::shared_ptr<const std::string> shared(std::string kind_and_text) const;
+    uint32_t index_of(const std::string& impu);
+    Text shared(const std::string& kind_and_text) const;
     bool is(std::string_view identity, std::string_view name) const;
   };
   struct Shard {
     mutable std::mutex mutex;
-    absl::flat_hash_map<std::string, User> users;  // by IMPI, or by IMPU where no IMPI is known
-    std::list<std::string> recent;                 // the user seen last is in front
+    absl::flat_hash_map<Text, User, TextHash, TextEqual> users;  // by IMPI, or by IMPU where no IMPI is known
+    std::list<Text> recent;                                      // the user seen last is in front
   };
   static constexpr size_t shard_count = 16;
 
   void keep(const Event& event);
-  static Event unpack(const Kept& kept, const std::string& name, const User& user);
+  static Event unpack(const Kept& kept, const Text& name, const User& user);
   void forget_closed();  // with subscribers_mutex_
 
   const Clock& clock_;

@@ -242,8 +242,8 @@ std::vector<std::string> uris_of(const sip::Message& response, HeaderId header) 
 }
 
 // Section 5.2.2.3 (200 OK): bind the contact, its routes and identities. True: this is its first registration.
-bool keep_binding(const Core& core, const TransactionPtr& transaction, const Attempt& attempt,
-                  const sip::Message& response, uint32_t expires) {
+bool keep_binding(Core& core, const TransactionPtr& transaction, const Attempt& attempt, const sip::Message& response,
+                  uint32_t expires) {
   std::lock_guard lock(attempt.handset->mutex);
   Handset& handset = *attempt.handset;
   bool first = !handset.registered;
@@ -251,11 +251,12 @@ bool keep_binding(const Core& core, const TransactionPtr& transaction, const Att
   handset.answer_by.reset();
   handset.contact = attempt.contact;
   handset.impu = attempt.impu;
-  handset.impus = uris_of(response, HeaderId::p_associated_uri);
-  if (handset.impus.empty()) handset.impus = {attempt.impu};
+  std::vector<std::string> associated = uris_of(response, HeaderId::p_associated_uri);
+  handset.impus.assign(associated.begin(), associated.end());
+  if (handset.impus.empty()) handset.impus = {handset.impu};
   handset.service_route.clear();
   for (std::string_view hop : response.values(HeaderId::service_route))
-    handset.service_route.push_back(sip::unfold(hop));
+    handset.service_route.push_back(core.common.of(sip::unfold(hop)));
   handset.expires = core.clock.now() + std::chrono::seconds(expires);
   handset.expires_wall = core.clock.wall() + std::chrono::seconds(expires);
   if (!attempt.carrier) handset.unprotected = transaction->flow();

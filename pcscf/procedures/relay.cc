@@ -67,7 +67,7 @@ std::string asserted(const Handset& locked, const sip::Message& message, const s
   for (std::string_view value : message.values(HeaderId::p_preferred_identity)) {
     auto preferred = sip::NameAddr::parse(value);
     if (!preferred.ok()) continue;
-    for (const std::string& impu : locked.impus) {
+    for (const Text& impu : locked.impus) {
       if (sip::uris_equal(preferred->uri.text, impu)) return impu;
     }
   }
@@ -76,7 +76,8 @@ std::string asserted(const Handset& locked, const sip::Message& message, const s
 
 void assert_identity(sip::Edits& edits, const sip::Message& message, Handset& handset, const std::string& called) {
   std::lock_guard lock(handset.mutex);
-  const std::string& usual = !called.empty() ? called : handset.impus.empty() ? handset.impu : handset.impus.front();
+  const Text& registered = handset.impus.empty() ? handset.impu : handset.impus.front();
+  std::string usual = !called.empty() ? called : registered.str();
   edits.append(HeaderId::p_asserted_identity, "<" + asserted(handset, message, usual) + ">");
   if (message.has(HeaderId::p_preferred_identity)) edits.remove(HeaderId::p_preferred_identity);
 }
@@ -120,7 +121,7 @@ Decision toward_core(Core& core, const Sender& sender, const sip::Message& reque
     assert_identity(target.edits, request, *sender.handset, "");
     // The stored Service-Route, whatever the handset wrote (section 5.2.6.3, lenient variant).
     std::lock_guard lock(sender.handset->mutex);
-    routes.rest = sender.handset->service_route;
+    routes.rest = strings(sender.handset->service_route);
   }
   if (auto refusal = check_media(core, request)) return *refusal;
   sip::write_route_set(target.edits, request, routes);

@@ -23,14 +23,15 @@ Duration refresh_after(uint32_t granted) {
 }
 
 std::string subscribe(Core& core, const Handset& locked, const std::string& branch, const sip::Flow& flow) {
-  const std::string& impu = locked.impus.front();
+  const Text& impu = locked.impus.front();
   std::string own = absl::StrFormat("sip:%s@%s", locked.token, core.settings().mw.text());
   sip::Writer writer = sip::Writer::request("SUBSCRIBE", impu);
   writer.add(HeaderId::via, sip::TransactionLayer::via(flow.protocol, core.settings().mw.text(), branch));
   writer.add(HeaderId::max_forwards, "70");
-  for (const std::string& hop : locked.service_route) writer.add(HeaderId::route, hop);
+  for (const Text& hop : locked.service_route) writer.add(HeaderId::route, hop);
   writer.add(HeaderId::from, absl::StrFormat("<%s>;tag=%s", own, locked.subscription_tag));
-  writer.add(HeaderId::to, locked.subscription_to.empty() ? absl::StrFormat("<%s>", impu) : locked.subscription_to);
+  writer.add(HeaderId::to,
+             locked.subscription_to.empty() ? absl::StrFormat("<%s>", impu) : locked.subscription_to.str());
   writer.add(HeaderId::call_id, locked.subscription_call_id);
   writer.add(HeaderId::cseq, absl::StrFormat("%d SUBSCRIBE", locked.subscribe_cseq));
   writer.add(HeaderId::contact, absl::StrFormat("<%s>", own));
@@ -124,7 +125,7 @@ void apply(Core& core, Site& site, const std::shared_ptr<Handset>& handset, cons
   if (impus.empty()) return;
   {
     std::lock_guard lock(handset->mutex);
-    handset->impus = std::move(impus);
+    handset->impus.assign(impus.begin(), impus.end());
     keep_handset(core, *handset);
   }
   if (shortened) shorten(core, site, handset, std::chrono::seconds(*shortened));

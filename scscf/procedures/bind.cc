@@ -30,22 +30,24 @@ bool out_of_order(const Registration& registration, const RegisterRequest& reque
   return false;
 }
 
-Binding make_binding(Core& core, const RegisterRequest& request, const RequestedContact& contact, bool refreshed) {
+Binding make_binding(Core& core, const RegisterRequest& request, const Registration& registration,
+                     const RequestedContact& contact, bool refreshed) {
   Binding binding;
   binding.uri = contact.uri;
   binding.params = contact.params;
   binding.instance = contact.instance;
   binding.reg_id = contact.reg_id;
   binding.q = contact.q;
-  binding.path = request.path;
+  binding.path.assign(request.path.begin(), request.path.end());
   binding.call_id = request.call_id;
   binding.cseq = request.cseq;
   binding.expires = core.clock.now() + std::chrono::seconds(contact.expires);
   binding.event = refreshed ? reginfo::ContactEvent::refreshed : reginfo::ContactEvent::registered;
-  binding.registered_impu = request.impu;
-  binding.user_agent = request.user_agent;
-  binding.access = request.access;
-  binding.visited_network = request.visited_network;
+  const PublicIdentity* identity = registration.profile ? registration.find(request.impu) : nullptr;
+  binding.registered_impu = identity ? identity->canonical : Text(request.impu);
+  binding.user_agent = core.common.of(request.user_agent);
+  binding.access = core.common.of(request.access);
+  binding.visited_network = core.common.of(request.visited_network);
   return binding;
 }
 
@@ -64,8 +66,8 @@ void put_contacts(Core& core, const RegisterRequest& request, Registration& regi
       }
       // The same handset at another address: its old contact ends, under its own id.
       bool moved = !sip::uris_equal(old->uri, contact.uri);
-      Binding fresh = make_binding(core, request, contact, !moved);
-      fresh.id = moved ? core.registrar.next_contact_id() : old->id;
+      Binding fresh = make_binding(core, request, registration, contact, !moved);
+      fresh.id = moved ? Text(core.registrar.next_contact_id()) : old->id;
       if (moved) {
         old->event = reginfo::ContactEvent::deactivated;
         replaced.push_back(*old);
@@ -86,7 +88,7 @@ void put_contacts(Core& core, const RegisterRequest& request, Registration& regi
         return true;
       });
     }
-    Binding fresh = make_binding(core, request, contact, false);
+    Binding fresh = make_binding(core, request, registration, contact, false);
     fresh.id = core.registrar.next_contact_id();
     registration.bindings.push_back(std::move(fresh));
   }
@@ -181,7 +183,7 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
   if (!served)
     co_return Outcome{.code = 403, .why = "SAA: the user profile does not contain the identity that registers"};
 
-  std::vector<std::string> before, after;
+  std::vector<Text> before, after;
   Registration now;
   core.registrar.with(request->impi, [&](User& user) {
     before = canonicals(user.registrations);
@@ -194,10 +196,11 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
     }
     user.hss_features = features_of_hss(saa.features);
     registration->profile = profile;
-    registration->hss_host = saa.routing.origin_host;
-    if (saa.charging) registration->charging = charging_addresses(*saa.charging);
+    registration->hss_host = core.common.of(saa.routing.origin_host);
+    if (saa.charging) registration->charging = core.common.of(charging_addresses(*saa.charging));
     if (authenticated) registration->authenticated = core.clock.now();
     put_contacts(core, *request, *registration, authenticated, replaced);
+    if (!registration->bindings.empty()) user.note_last(registration->bindings.back());
     if (user.state != UserState::registered) user.enter(UserState::registered, core.clock.wall(), "");
     after = canonicals(user.registrations);
     now = *registration;

@@ -32,7 +32,7 @@ void watch_deadlines(Core& core, Site& site, const std::string& impi) {
     if (!earliest) return user.alarm.cancel();
     // Past already: its turn was not to be had.
     if (*earliest <= core.clock.now()) earliest = core.clock.now() + std::chrono::seconds(1);
-    user.alarm.by(site.worker, *earliest, [&core, &site, impi] { ring(core, site, impi); });
+    user.alarm.by(site.worker, *earliest, [&core, &site, name = user.impi] { ring(core, site, name); });
   });
 }
 

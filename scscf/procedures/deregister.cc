@@ -24,7 +24,7 @@ struct Ended {
 // Takes registrations without contacts out of the user, and keeps the index and the operator's view right.
 std::vector<Ended> take_empty(Core& core, const std::string& impi, UserState state, const std::string& why) {
   std::vector<Ended> ended;
-  std::vector<std::string> before, after;
+  std::vector<Text> before, after;
   core.registrar.with_existing(impi, [&](User& user) {
     before = canonicals(user.registrations);
     std::erase_if(user.registrations, [&](Registration& registration) {

@@ -96,7 +96,7 @@ sip::ClientRequest make_notify(const Core& core, Site& site, Subscription& subsc
   sip::Writer notify = sip::Writer::request("NOTIFY", subscription.target);
   notify.add(HeaderId::via,
              sip::TransactionLayer::via(request.flow.protocol, sent_by(core, request.flow), request.branch));
-  for (const std::string& hop : subscription.route) notify.add(HeaderId::route, hop);
+  for (const Text& hop : subscription.route) notify.add(HeaderId::route, hop);
   notify.add(HeaderId::max_forwards, "70");
   notify.add(HeaderId::from, subscription.local);
   notify.add(HeaderId::to, subscription.remote);

@@ -71,7 +71,8 @@ Task<cx::PushProfileAnswer> Pushes::push_profile(cx::PushProfileRequest request)
   }
   if (request.charging) {
     core_.registrar.with_existing(request.impi, [&](User& user) {
-      for (Registration& one : user.registrations) one.charging = charging_addresses(*request.charging);
+      for (Registration& one : user.registrations)
+        one.charging = core_.common.of(charging_addresses(*request.charging));
     });
     keep_user(core_, request.impi);
     core_.report("charging.pushed", request.impi, "", "the HSS pushed other charging functions");
@@ -88,7 +89,7 @@ Task<cx::PushProfileAnswer> Pushes::push_profile(cx::PushProfileRequest request)
   for (const std::string& fault : read->faults) core_.report("profile.fault", request.impi, "", fault);
   std::vector<Identity> set = identities_of(*profile), old_set;
   auto turn = co_await core_.turns.take(site_.worker, request.impi);
-  std::vector<std::string> before, after;
+  std::vector<Text> before, after;
   std::vector<Binding> bindings;
   std::vector<uint32_t> numbers;
   bool applied = false;

@@ -50,7 +50,7 @@ Task<bool> restore_pcscf(Core& core, Site& site, std::string impi, Identity impu
   sar.features = our_features();
   auto outcome = co_await core.hss.assign(site.worker, std::move(sar));
   auto* saa = std::get_if<cx::ServerAssignmentAnswer>(&outcome);
-  std::string pcscf = contact.path.empty() ? contact.uri : contact.path.front();
+  const Text& pcscf = contact.path.empty() ? contact.uri : contact.path.front();
   if (!saa || !saa->result.success()) {
     core.report("pcscf.silent", impi, impu.uri,
                 absl::StrFormat("%s does not answer, and the HSS does nothing about it: %s", pcscf,

@@ -43,7 +43,8 @@ std::optional<Binding> binding_of(Core& core, const cx::RestorationInfo& info, c
   binding.instance = std::string(contact->instance);
   binding.reg_id = contact->reg_id;
   binding.q = contact->q;
-  binding.path = path_of(info.path);
+  std::vector<std::string> path = path_of(info.path);
+  binding.path.assign(path.begin(), path.end());
   binding.call_id = info.call_id;
   binding.cseq = info.initial_cseq.value_or(0);
   binding.expires = expires;
@@ -70,14 +71,12 @@ std::vector<Binding> bindings_of(Core& core, const cx::ScscfRestorationInfo& inf
 uint32_t put(Core& core, const std::string& impi, const std::string& impu, Registration registration,
              uint32_t features) {
   uint32_t number = 0;
-  std::vector<std::string> before, after;
+  std::vector<Text> before, after;
   core.registrar.with(impi, [&](User& user) {
     if (user.registration_of(impu)) return;
     before = canonicals(user.registrations);
     registration.number = number = ++user.last_number;
-    user.last_impu = impu;
-    user.last_contact = registration.bindings.front().uri;
-    if (!registration.bindings.front().path.empty()) user.last_path = registration.bindings.front().path.front();
+    user.note_last(registration.bindings.front());
     user.registrations.push_back(registration);
     user.hss_features = features | cx::ims_restoration;
     user.enter(UserState::registered, core.clock.wall(), "");
@@ -104,7 +103,7 @@ cx::ScscfRestorationInfo restoration_info(const Core& core, const std::string& i
   cx::ScscfRestorationInfo info{.impi = impi, .contacts = {}, .registration_timeout = {}, .scheme = "Digest-AKAv1-MD5"};
   TimePoint last = core.clock.now();
   for (const Binding& binding : registration.bindings) {
-    info.contacts.push_back({.path = path_text(binding.path),
+    info.contacts.push_back({.path = path_text(strings(binding.path)),
                              .contact = absl::StrFormat("<%s>%s", binding.uri, binding.params),
                              .initial_cseq = binding.cseq,
                              .call_id = binding.call_id,
@@ -138,12 +137,12 @@ Task<bool> take_up_registration(Core& core, Site& site, std::string impu, cx::Se
   std::string canonical = uri.ok() ? uri->canonical() : impu;
   bool taken = false;
   for (const cx::ScscfRestorationInfo& info : saa.restoration) {
-    std::string impi = !info.impi.empty() ? info.impi : !saa.impi.empty() ? saa.impi : read->profile->impi;
+    std::string impi = !info.impi.empty() ? info.impi : !saa.impi.empty() ? saa.impi : read->profile->impi.str();
     Registration registration;
     registration.profile = read->profile;
     registration.bindings = bindings_of(core, info, canonical);
-    registration.hss_host = saa.routing.origin_host;
-    if (saa.charging) registration.charging = charging_addresses(*saa.charging);
+    registration.hss_host = core.common.of(saa.routing.origin_host);
+    if (saa.charging) registration.charging = core.common.of(charging_addresses(*saa.charging));
     registration.authenticated = core.clock.now();  // when, nobody knows any more
     registration.since = core.clock.wall();
     if (registration.bindings.empty() || !registration.find(canonical)) continue;

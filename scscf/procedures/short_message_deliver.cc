@@ -161,9 +161,10 @@ std::optional<RpTarget> rp_target(const Core& core, const ServedUser& user, std:
     if (takes_short_messages(contact) && better(contact)) best = &contact;
   }
   if (!best) return std::nullopt;
-  auto hop = sip::first_hop(best->path, best->uri, core.settings().listen, sip::Protocol::udp, core.settings().hosts);
+  std::vector<std::string> path = strings(best->path);
+  auto hop = sip::first_hop(path, best->uri, core.settings().listen, sip::Protocol::udp, core.settings().hosts);
   if (!hop.ok()) return std::nullopt;
-  return RpTarget{best->uri, best->path, hop->flow};
+  return RpTarget{best->uri, std::move(path), hop->flow};
 }
 
 Task<sip::Answer> send_rp(Core& core, Site& site, RpTarget target, std::string identity, sms::RpMessage message,

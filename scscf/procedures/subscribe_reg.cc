@@ -19,7 +19,7 @@ constexpr uint32_t default_expires = 3761;  // RFC 3680 section 5.4
 constexpr uint32_t longest_expires = 600'000;
 
 struct Watched {
-  std::string canonical;
+  Text canonical;  // the profile's own
   std::vector<Identity> set;
   std::vector<std::string> paths;    // URIs on the Path of its contacts: its P-CSCFs
   std::vector<std::string> servers;  // application servers of its filter criteria
@@ -34,6 +34,7 @@ std::optional<Watched> find_watched(Core& core, const sip::Uri& uri) {
     core.registrar.with_existing(impi, [&](User& user) {
       Registration* registration = user.registration_of(watched.canonical);
       if (!registration) return;
+      watched.canonical = registration->find(watched.canonical)->canonical;
       watched.set = registration->set();
       watched.impi = impi;
       for (const ServiceProfile& profile : registration->profile->service_profiles) {
@@ -43,7 +44,7 @@ std::optional<Watched> find_watched(Core& core, const sip::Uri& uri) {
         }
       }
       for (const Binding& binding : registration->bindings) {
-        for (const std::string& hop : binding.path) {
+        for (const Text& hop : binding.path) {
           auto parsed = sip::NameAddr::parse(hop);
           if (parsed.ok()) watched.paths.emplace_back(parsed->uri.text);
         }
@@ -122,7 +123,6 @@ void watch_end(Core& core, Site& site, const std::shared_ptr<Subscription>& subs
 void run(Core& core, Site& site, const std::shared_ptr<Subscription>& subscription, const std::vector<Identity>& set,
          uint32_t expires) {
   subscription->expires = core.clock.now() + std::chrono::seconds(expires);
-  subscription->expires_wall = core.clock.wall() + std::chrono::seconds(expires);
   if (expires > 0) {
     watch_end(core, site, subscription);
     keep_subscription(core, *subscription);
@@ -212,11 +212,11 @@ Task<void> subscribe_reg(Core& core, Site& site, std::shared_ptr<sip::ServerTran
   subscription->remote_tag = std::string(from->tag());
   subscription->local = sip::unfold(request.header(HeaderId::to)) + ";tag=" + subscription->local_tag;
   subscription->remote = sip::unfold(request.header(HeaderId::from));
-  subscription->watcher = watcher;
+  subscription->watcher = core.common.of(watcher);
   subscription->watched = watched->canonical;
-  subscription->contact = absl::StrFormat("<sip:reg@%s>", sent_by(core, transaction->flow()));
+  subscription->contact = core.common.of(absl::StrFormat("<sip:reg@%s>", sent_by(core, transaction->flow())));
   subscription->target = std::string(contact->uri.text);
-  subscription->device = std::hash<std::string>{}(subscription->target);
+  subscription->device = static_cast<uint32_t>(TextHash{}(subscription->target));
   for (std::string_view hop : request.values(HeaderId::record_route)) subscription->route.push_back(sip::unfold(hop));
   subscription->flow = transaction->reply_flow();
   subscription->remote_cseq = cseq->number;

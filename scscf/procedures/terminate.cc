@@ -40,10 +40,10 @@ void share_breadth(const sip::Message& request, std::vector<sip::Target>& target
 // Steps 9 to 12: by the stored Path to the contact, which becomes the Request-URI.
 std::optional<sip::Target> toward_contact(const Core& core, const Passage& passage, const Binding& contact,
                                           const std::string& called) {
-  auto hop =
-      sip::first_hop(contact.path, contact.uri, core.settings().listen, sip::Protocol::udp, core.settings().hosts);
+  std::vector<std::string> path = strings(contact.path);
+  auto hop = sip::first_hop(path, contact.uri, core.settings().listen, sip::Protocol::udp, core.settings().hosts);
   if (!hop.ok()) return std::nullopt;
-  sip::Target target = branch_of(core, passage, hop->flow, contact.path);
+  sip::Target target = branch_of(core, passage, hop->flow, path);
   target.edits.request_uri(contact.uri);
   target.edits.set(HeaderId::p_called_party_id, "<" + called + ">");
   if (passage.request().has(HeaderId::p_served_user)) target.edits.remove(HeaderId::p_served_user);

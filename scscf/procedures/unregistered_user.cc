@@ -14,7 +14,7 @@ std::optional<ServedUser> user_of(const UnregisteredUser& unregistered, const st
       if (one.canonical != identity && !wildcard_matches(one, identity)) continue;
       bool exact = one.canonical == identity;
       return ServedUser{.impi = unregistered.impi,
-                        .identity = {exact ? one.identity : identity, identity, one.barred},
+                        .identity = {exact ? one.identity.str() : identity, identity, one.barred},
                         .other_identity = {},
                         .contacts = {},
                         .services = service.services};
@@ -51,7 +51,7 @@ Task<std::variant<ServedUser, Outcome>> unregistered_user(Core& core, Site& site
       co_return Outcome{.code = 480,
                         .why = "SAA: the user profile cannot be used: " + std::string(read.status().message())};
     }
-    known = UnregisteredUser{.impi = saa.impi.empty() ? read->profile->impi : saa.impi,
+    known = UnregisteredUser{.impi = saa.impi.empty() ? read->profile->impi.str() : saa.impi,
                              .impu = identity,
                              .profile = read->profile,
                              .hss_host = saa.routing.origin_host,

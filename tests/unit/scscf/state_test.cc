@@ -201,6 +201,17 @@ TEST_F(StateTest, when_the_profile_of_a_registration_is_lost_then_the_registrati
   EXPECT_TRUE(records_.empty());
 }
 
+TEST_F(StateTest, when_the_HSS_supports_restoration_then_that_is_known_after_a_restart) {
+  start();
+  register_user();
+  core_->registrar.with_existing("a@h", [](User& user) { user.hss_features = cx::pcscf_restoration; });
+  keep_user(*core_, "a@h");
+  start();
+  uint32_t features = 0;
+  core_->registrar.with_existing("a@h", [&](User& user) { features = user.hss_features; });
+  EXPECT_EQ(features, cx::pcscf_restoration);
+}
+
 TEST_F(StateTest, when_records_are_damaged_then_they_are_passed_over_and_the_others_count) {
   start();
   register_user();
@@ -228,7 +239,6 @@ TEST_F(StateTest, when_a_subscription_is_taken_up_then_its_dialog_goes_on) {
   subscription.route = {"<sip:tok@10.0.0.2:4060;lr>"};
   subscription.flow = {sip::Protocol::tcp, *endpoint_from("10.0.0.1:6060"), *endpoint_from("10.0.0.2:4060"), 5};
   subscription.expires = clock_->now() + std::chrono::hours(1);
-  subscription.expires_wall = clock_->wall() + std::chrono::hours(1);
   subscription.cseq = 3;
   subscription.remote_cseq = 9;
   subscription.version = 2;
