@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # runs: esp-kernel
-# limit: 300
+# limit: 450
 """What happens to calls: hold, new security associations, forking, ends of every kind, the session timer.
 
     ./tests/run e2e calls_changes

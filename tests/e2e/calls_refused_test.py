@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # runs: esp-kernel
-# limit: 300
+# limit: 450
 """Calls that do not come about: cancelled, busy, rejected, not answered, to nobody.
 
     ./tests/run e2e calls_refused

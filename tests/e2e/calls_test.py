@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # runs: esp-kernel
-# limit: 300
+# limit: 450
 """Calls and messages between handsets, through IPsec on both sides: IPv4 and IPv6, every transport, both directions, by
 every kind of address.
 

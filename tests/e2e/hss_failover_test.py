@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # runs: esp-kernel
-# limit: 300
+# limit: 450
 """Two HSSs, and one is killed while handsets register: no registration fails beyond those that were on their way, registered
 users notice nothing, and the HSS that comes back is used again.
 

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # runs: esp-kernel
-# limit: 300
+# limit: 450
 """Daemons killed, frozen, stopped and started again at each moment of a registration: the handset gets a clear answer or its
 retry works, and nothing stays in the kernel.
 
