@@ -29,7 +29,7 @@ void Subscriptions::take_out(const Subscription& subscription) {
   // Once only: another may have the same dialog by now.
   auto here = by_dialog_.find(Dialog{subscription.call_id, subscription.local_tag, subscription.remote_tag});
   if (here == by_dialog_.end() || here->get() != &subscription) return;
-  std::shared_ptr<Subscription> alive = *here;
+  const std::shared_ptr<Subscription> alive = *here;
   by_dialog_.erase(here);
   auto found = by_identity_.find(subscription.watched);
   if (found == by_identity_.end()) return;

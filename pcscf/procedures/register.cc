@@ -125,13 +125,13 @@ void refuse(const Core& core, const TransactionPtr& transaction, int code, std::
   transaction->respond(code, std::move(response).finish());
 }
 
-void remember(const Core& core, const std::shared_ptr<Handset>& handset, HandsetState state, std::string why) {
+void remember(const Core& core, const std::shared_ptr<Handset>& handset, HandsetState state, const std::string& why) {
   std::lock_guard lock(handset->mutex);
   handset->touched = core.clock.now();
   if (handset->registered && state != HandsetState::registered) return;
   if (handset->state != state) handset->since = core.clock.wall();
   handset->state = state;
-  handset->why = std::move(why);
+  handset->why = why;
 }
 
 // What the operator wants to see of every attempt.
