@@ -29,13 +29,12 @@ void Subscriptions::take_out(const Subscription& subscription) {
   // Once only: another may have the same dialog by now.
   auto here = by_dialog_.find(Dialog{subscription.call_id, subscription.local_tag, subscription.remote_tag});
   if (here == by_dialog_.end() || here->get() != &subscription) return;
-  const std::shared_ptr<Subscription> alive = *here;
-  by_dialog_.erase(here);
-  auto found = by_identity_.find(subscription.watched);
-  if (found == by_identity_.end()) return;
-  auto& same = found->second;
-  same.erase(std::remove(same.begin(), same.end(), alive), same.end());
-  if (same.empty()) by_identity_.erase(found);
+  if (auto found = by_identity_.find(subscription.watched); found != by_identity_.end()) {
+    auto& same = found->second;
+    same.erase(std::remove(same.begin(), same.end(), *here), same.end());
+    if (same.empty()) by_identity_.erase(found);
+  }
+  by_dialog_.erase(here);  // last: nobody else may own it
 }
 
 std::shared_ptr<Subscription> Subscriptions::find(const std::string& call_id, const std::string& local_tag,
