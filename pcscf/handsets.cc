@@ -96,8 +96,7 @@ void Handsets::put_back(std::shared_ptr<Handset> handset) {
   handset->touched = clock_.now();
   TokenShard& place = tokens(handset->token);
   std::lock_guard lock(place.mutex);
-  Text token = handset->token;
-  place.handsets[std::move(token)] = std::move(handset);
+  place.handsets[handset->token] = std::move(handset);
 }
 
 std::shared_ptr<Handset> Handsets::find(const asio::ip::address& address, const std::string& impi) {

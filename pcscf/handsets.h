@@ -67,8 +67,7 @@ struct Handset {
   bool registered = false;
   bool nat = false;                         // for the operator
   HandsetState state = HandsetState::none;  // likewise
-  uint32_t subscription_number =
-      0;  // counts the dialogs of our subscription: what was meant for an earlier one is known
+  uint32_t subscription_number = 0;  // of the dialogs of our subscription: what was meant for an earlier one is known
   Text impu, contact;
   std::vector<Text> impus;  // P-Associated-URI, default first; all not barred
   Texts service_route;      // of the core's CommonTexts
@@ -145,7 +144,7 @@ class Handsets {
   };
   struct TokenShard {
     std::mutex mutex;
-    absl::flat_hash_map<Text, std::shared_ptr<Handset>, TextHash, TextEqual> handsets;
+    TextMap<std::shared_ptr<Handset>> handsets;
   };
   static constexpr size_t shard_count = 64;
   Shard& shard(const asio::ip::address& address) {

@@ -49,9 +49,7 @@ Settings settings_from(const v1::PcscfConfig& config) {
   s.grace = duration(ipsec.grace());
   s.expiry_margin = duration(ipsec.expiry_margin());
   s.address_selectors = ipsec.selectors() == "address";
-  s.media.codecs.assign(config.media().codecs().begin(), config.media().codecs().end());
-  s.media.media.assign(config.media().types().begin(), config.media().types().end());
-  if (config.media().max_kbps() != 0) s.media.max_kbps = config.media().max_kbps();
+  s.media = sdp::policy_from(config.media());
   const v1::Timers& t = config.timers();
   s.core_timers = sip::TimerValues::of(duration(t.core_t1()), duration(t.core_t2()), duration(t.core_t4()));
   s.handset_timers = sip::TimerValues::of(duration(t.handset_t1()), duration(t.handset_t2()), duration(t.handset_t4()));

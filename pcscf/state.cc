@@ -124,7 +124,7 @@ std::shared_ptr<Handset> read_handset(Core& core, std::string_view token, std::s
   handset->state = HandsetState::registered;
   handset->since = time_of(in.since());
   handset->user_agent = core.common.of(in.user_agent());
-  handset->access = in.access();
+  handset->access = core.common.of(in.access());
   handset->via_host = in.via_host();
   handset->nat = in.nat();
   return handset;

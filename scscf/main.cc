@@ -55,13 +55,7 @@ absl::StatusOr<SharedIfcSets> shared_sets_from(const v1::Services& services, con
 
 MediaProfiles media_profiles_from(const v1::Services& services) {
   MediaProfiles profiles;
-  for (const v1::MediaProfile& one : services.media_profiles()) {
-    const v1::Media& allowed = one.allowed();
-    sdp::Policy& policy = profiles[one.id()];
-    policy.codecs.assign(allowed.codecs().begin(), allowed.codecs().end());
-    policy.media.assign(allowed.types().begin(), allowed.types().end());
-    if (allowed.max_kbps() != 0) policy.max_kbps = allowed.max_kbps();
-  }
+  for (const v1::MediaProfile& one : services.media_profiles()) profiles[one.id()] = sdp::policy_from(one.allowed());
   return profiles;
 }
 

@@ -135,11 +135,11 @@ class Registrar {
  private:
   struct Shard {
     std::mutex mutex;
-    absl::flat_hash_map<Text, std::unique_ptr<User>, TextHash, TextEqual> users;
+    TextMap<std::unique_ptr<User>> users;
   };
   struct IndexShard {
     std::mutex mutex;
-    absl::flat_hash_map<Text, Texts, TextHash, TextEqual> impis;
+    TextMap<Texts> impis;
   };
   static constexpr size_t shard_count = 64;
   Shard& shard(std::string_view impi) { return shards_[std::hash<std::string_view>{}(impi) % shard_count]; }

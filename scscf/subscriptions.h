@@ -71,7 +71,7 @@ class Subscriptions {
   const size_t limit_, per_identity_;
   std::mutex mutex_;
   absl::flat_hash_set<Shared, DialogHash, DialogEqual> by_dialog_;
-  absl::flat_hash_map<Text, absl::InlinedVector<Shared, 1>, TextHash, TextEqual> by_identity_;
+  TextMap<absl::InlinedVector<Shared, 1>> by_identity_;
 };
 
 }  // namespace lapwing::scscf

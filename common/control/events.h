@@ -111,8 +111,8 @@ class Events {
   };
   struct Shard {
     mutable std::mutex mutex;
-    absl::flat_hash_map<Text, User, TextHash, TextEqual> users;  // by IMPI, or by IMPU where no IMPI is known
-    std::list<Text> recent;                                      // the user seen last is in front
+    TextMap<User> users;     // by IMPI, or by IMPU where no IMPI is known
+    std::list<Text> recent;  // the user seen last is in front
   };
   static constexpr size_t shard_count = 16;
 

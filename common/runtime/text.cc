@@ -24,10 +24,12 @@ Text CommonTexts::of(std::string_view text) {
   if (text.empty()) return {};
   std::lock_guard lock(mutex_);
   if (auto known = texts_.find(text); known != texts_.end()) return *known;
-  if (texts_.size() >= limit_) {
+  if (texts_.size() >= limit_ && new_ >= limit_) {
     absl::erase_if(texts_, [](const Text& one) { return one.unshared(); });
-    if (texts_.size() >= limit_) return text;
+    new_ = 0;
   }
+  ++new_;
+  if (texts_.size() >= limit_) return text;
   return *texts_.insert(Text(text)).first;
 }
 

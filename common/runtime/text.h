@@ -11,7 +11,6 @@
 #pragma once
 
 #include <atomic>
-#include <compare>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/hash/hash.h"
@@ -99,6 +99,9 @@ struct TextEqual {
   bool operator()(std::string_view left, std::string_view right) const { return left == right; }
 };
 
+template <typename Value>
+using TextMap = absl::flat_hash_map<Text, Value, TextHash, TextEqual>;
+
 // Texts that many have alike: names of hosts, of cells, of handsets' makers. Each stands in memory once.
 class CommonTexts {
  public:
@@ -111,6 +114,7 @@ class CommonTexts {
   const size_t limit_;
   std::mutex mutex_;
   absl::flat_hash_set<Text, TextHash, TextEqual> texts_;
+  size_t new_ = 0;  // since those went that nobody used: that looks at all, so not for each new one
 };
 
 }  // namespace lapwing

@@ -4,7 +4,9 @@
 #include <string_view>
 
 #include "absl/strings/str_format.h"
+#include "common/sip/body.h"
 #include "common/sip/chars.h"
+#include "lapwing/v1/config.pb.h"
 
 namespace lapwing::sdp {
 namespace {
@@ -68,6 +70,23 @@ std::optional<std::string> refuse(const Policy& policy, const SessionDescription
     return absl::StrFormat("a bandwidth of %d kbit/s is above the allowed %d", offer.kbps(), *policy.max_kbps);
   }
   return std::nullopt;
+}
+
+std::optional<std::string> refuse(const Policy& policy, const sip::Message& request) {
+  if (policy.allows_everything()) return std::nullopt;
+  std::string_view body = sip::body_part(request, "application/sdp");
+  if (body.empty()) return std::nullopt;
+  auto offer = parse(body);
+  if (!offer.ok()) return "the session description cannot be read";
+  return refuse(policy, *offer);
+}
+
+Policy policy_from(const v1::Media& allowed) {
+  Policy policy;
+  policy.codecs.assign(allowed.codecs().begin(), allowed.codecs().end());
+  policy.media.assign(allowed.types().begin(), allowed.types().end());
+  if (allowed.max_kbps() != 0) policy.max_kbps = allowed.max_kbps();
+  return policy;
 }
 
 }  // namespace lapwing::sdp

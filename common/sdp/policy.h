@@ -9,6 +9,11 @@
 #include <vector>
 
 #include "common/sdp/session_description.h"
+#include "common/sip/message.h"
+
+namespace lapwing::v1 {
+class Media;
+}
 
 namespace lapwing::sdp {
 
@@ -25,5 +30,11 @@ struct Policy {
 // section has a type that is not allowed, or no codec that is (telephone-event is none), or when the bandwidth is
 // above. Media that are neither RTP nor audio or video (MSRP, T.38) have no codecs: their type alone decides.
 std::optional<std::string> refuse(const Policy& policy, const SessionDescription& offer);
+// Likewise of the session description in the request, where there is one; also when it cannot be read, unless
+// everything is allowed.
+std::optional<std::string> refuse(const Policy& policy, const sip::Message& request);
+
+// As the configuration has it.
+Policy policy_from(const v1::Media& allowed);
 
 }  // namespace lapwing::sdp

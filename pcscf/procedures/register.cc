@@ -135,7 +135,7 @@ void remember(const Core& core, const std::shared_ptr<Handset>& handset, Handset
 }
 
 // What the operator wants to see of every attempt.
-void note_arrival(const Core& core, const sip::ServerTransaction& transaction, const Attempt& attempt) {
+void note_arrival(Core& core, const sip::ServerTransaction& transaction, const Attempt& attempt) {
   const sip::Message& request = transaction.request();
   auto via = sip::Via::parse(request.values(HeaderId::via).front());
   std::lock_guard lock(attempt.handset->mutex);
@@ -146,8 +146,8 @@ void note_arrival(const Core& core, const sip::ServerTransaction& transaction, c
     handset.impu = attempt.impu;
     handset.contact = attempt.contact;
   }
-  handset.user_agent = sip::unfold(request.header(HeaderId::user_agent));
-  handset.access = sip::unfold(request.header(HeaderId::p_access_network_info));
+  handset.user_agent = core.common.of(sip::unfold(request.header(HeaderId::user_agent)));
+  handset.access = core.common.of(sip::unfold(request.header(HeaderId::p_access_network_info)));
   if (!via.ok()) return;
   asio::error_code error;
   auto sent_by = asio::ip::make_address(std::string(via->host), error);

@@ -6,7 +6,6 @@
 #include "common/runtime/ids.h"
 #include "common/runtime/one_shot.h"
 #include "common/sdp/policy.h"
-#include "common/sip/body.h"
 #include "common/sip/dialog.h"
 #include "common/sip/forwarding.h"
 #include "common/sip/headers.h"
@@ -90,17 +89,6 @@ std::optional<Refusal> check_dialog(Core& core, const Sender& sender, const sip:
   return std::nullopt;
 }
 
-// Section 6.2: media that the operator does not want.
-std::optional<Refusal> check_media(const Core& core, const sip::Message& request) {
-  if (core.settings().media.allows_everything()) return std::nullopt;
-  std::string_view body = sip::body_part(request, "application/sdp");
-  if (body.empty()) return std::nullopt;
-  auto offer = sdp::parse(body);
-  if (!offer.ok()) return Refusal{488, {}, "the session description cannot be read"};
-  if (auto why = sdp::refuse(core.settings().media, *offer)) return Refusal{488, {}, *why};
-  return std::nullopt;
-}
-
 // The operator's own rule kept a call from being made: the operator should see it.
 void report_policy(Core& core, const Handset& handset, const sip::Message& request, const Decision& decision) {
   const auto* refusal = std::get_if<Refusal>(&decision);
@@ -123,7 +111,8 @@ Decision toward_core(Core& core, const Sender& sender, const sip::Message& reque
     std::lock_guard lock(sender.handset->mutex);
     routes.rest = strings(sender.handset->service_route);
   }
-  if (auto refusal = check_media(core, request)) return *refusal;
+  // Section 6.2: media that the operator does not want.
+  if (auto why = sdp::refuse(core.settings().media, request)) return Refusal{488, {}, *why};
   sip::write_route_set(target.edits, request, routes);
   if (routes.rest.empty()) return Refusal{400, "No Route To The Core"};
   auto hop = sip::NameAddr::parse(routes.rest.front());

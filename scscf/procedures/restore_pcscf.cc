@@ -27,14 +27,7 @@ std::optional<Affected> affected(Core& core, const std::string& impi, const std:
 
 }  // namespace
 
-bool may_restore_pcscf(Core& core, const std::string& impi) {
-  bool may = false;
-  core.registrar.with_existing(impi, [&](const User& user) { may = (user.hss_features & cx::pcscf_restoration) != 0; });
-  return may;
-}
-
 Task<bool> restore_pcscf(Core& core, Site& site, std::string impi, Identity impu, Binding contact) {
-  if (!may_restore_pcscf(core, impi)) co_return false;
   auto turn = co_await core.turns.take(site.worker, impi);
   if (!turn) co_return false;
   std::optional<Affected> user = affected(core, impi, impu.canonical, contact);

@@ -7,11 +7,9 @@
 
 namespace lapwing::scscf {
 
-// Does the HSS have it (feature P-CSCF-Restoration-mechanism)?
-bool may_restore_pcscf(Core& core, const std::string& impi);
-
-// The P-CSCF of the contact does not answer. True: the HSS has taken it on, or somebody else's call has brought that
-// about, and the contact is not registered any more. False: all is as it was.
+// The P-CSCF of the contact does not answer, and the HSS has the feature cx::pcscf_restoration. True: the HSS has taken
+// it on, or somebody else's call has brought that about, and the contact is not registered any more. False: all is as
+// it was.
 Task<bool> restore_pcscf(Core& core, Site& site, std::string impi, Identity impu, Binding contact);
 
 }  // namespace lapwing::scscf

@@ -22,8 +22,8 @@ WallTime wall_time(uint32_t diameter) {
   return std::chrono::system_clock::from_time_t(static_cast<time_t>(int64_t{diameter} - from_1900_to_1970));
 }
 
-std::vector<std::string> path_of(const std::string& text) {
-  std::vector<std::string> path;
+Texts path_of(const std::string& text) {
+  Texts path;
   std::string_view rest = text;
   while (!rest.empty()) {
     std::string_view hop = sip::take_list_value(rest);
@@ -43,8 +43,7 @@ std::optional<Binding> binding_of(Core& core, const cx::RestorationInfo& info, c
   binding.instance = std::string(contact->instance);
   binding.reg_id = contact->reg_id;
   binding.q = contact->q;
-  std::vector<std::string> path = path_of(info.path);
-  binding.path.assign(path.begin(), path.end());
+  binding.path = path_of(info.path);
   binding.call_id = info.call_id;
   binding.cseq = info.initial_cseq.value_or(0);
   binding.expires = expires;

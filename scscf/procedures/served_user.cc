@@ -36,7 +36,8 @@ std::optional<ServedUser> find_served_user(Core& core, const std::string& canoni
                           .contacts = {},
                           .services = service ? service->services : nullptr,
                           .profile = std::shared_ptr<const ServiceProfile>(registration->profile, service),
-                          .charging = registration->charging};
+                          .charging = registration->charging,
+                          .hss_features = registered.hss_features};
       }
       user->contacts.insert(user->contacts.end(), registration->bindings.begin(), registration->bindings.end());
     });

@@ -17,6 +17,7 @@ struct ServedUser {
   std::shared_ptr<const FilterCriteria> services;
   std::shared_ptr<const ServiceProfile> profile = nullptr;  // null: not registered
   std::string charging = {};                                // see charging.h; empty: none
+  uint32_t hss_features = 0;                                // see User
 };
 
 // nullopt: not registered here.

@@ -1,6 +1,5 @@
 #include "scscf/procedures/subscribed_media.h"
 
-#include "common/sip/body.h"
 #include "scscf/procedures/served_user.h"
 
 namespace lapwing::scscf {
@@ -9,12 +8,7 @@ std::optional<std::string> refuse_media(const Core& core, const ServiceProfile* 
   if (!profile || !profile->subscribed_media_profile) return std::nullopt;
   const MediaProfiles& known = core.settings().services.media_profiles;
   auto policy = known.find(*profile->subscribed_media_profile);
-  if (policy == known.end() || policy->second.allows_everything()) return std::nullopt;
-  std::string_view body = sip::body_part(request, "application/sdp");
-  if (body.empty()) return std::nullopt;
-  auto offer = sdp::parse(body);
-  if (!offer.ok()) return "the session description cannot be read";
-  return sdp::refuse(policy->second, *offer);
+  return policy == known.end() ? std::nullopt : sdp::refuse(policy->second, request);
 }
 
 std::optional<std::string> refuse_media(Core& core, Call& call, const sip::Message& request) {

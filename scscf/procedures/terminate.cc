@@ -65,10 +65,11 @@ Outcome nobody(const Settings& settings, const sip::Uri& uri, Outcome outcome) {
 Task<void> to_only_contact(Core& core, Site& site, Passage passage, ServedUser callee, sip::Target target) {
   if (!passage.context && !begin_forwarding(core, site, passage)) co_return;
   bool invite = passage.request().method() == sip::Method::invite;
+  bool restorable = (callee.hss_features & cx::pcscf_restoration) != 0;
   std::optional<Duration> heard_within;
-  if (invite && may_restore_pcscf(core, callee.impi)) heard_within = core.settings().pcscf_answers_within;
+  if (invite && restorable) heard_within = core.settings().pcscf_answers_within;
   co_await passage.context->send_to(std::move(target), heard_within);
-  if (!passage.context->heard() && !passage.context->over()) {
+  if (restorable && !passage.context->heard() && !passage.context->over()) {
     bool told = co_await restore_pcscf(core, site, callee.impi, callee.identity, std::move(callee.contacts.front()));
     if (told && invite && !passage.context->over()) {
       co_return refuse(core, passage, 480, "P-CSCF Down",

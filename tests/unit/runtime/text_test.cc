@@ -55,7 +55,7 @@ TEST(Text, when_text_is_formatted_or_joined_then_it_is_as_a_string) {
 }
 
 TEST(Text, when_it_is_a_key_then_it_is_found_without_making_one) {
-  absl::flat_hash_map<Text, int, TextHash, TextEqual> table;
+  TextMap<int> table;
   table[Text("abc")] = 1;
   EXPECT_TRUE(table.contains(std::string_view("abc")));
   EXPECT_TRUE(table.contains(std::string("abc")));
