@@ -76,6 +76,9 @@ class SocketTransport final : public Transport {
     Duration message_timeout = std::chrono::seconds(30);  // from the first byte of a message to its last
     Duration connect_timeout = std::chrono::seconds(5);
     size_t unsent_limit = 1 << 20;  // bytes queued on one connection; beyond it: closed
+    // false: connections are reset when they are closed, also by the end of the process, and the system has nothing
+    // left to send of them. For hosts whose IPsec policies may go at any time.
+    bool linger = true;
   };
   SocketTransport(Worker& worker, ConnectionIndex& index, const Options& options);
   ~SocketTransport() override;

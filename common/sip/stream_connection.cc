@@ -31,6 +31,12 @@ StreamConnection::StreamConnection(SocketTransport& transport, asio::ip::tcp::so
       last_traffic_(transport.worker_.clock().now()),
       message_began_(last_traffic_) {
   if (tls_context_) tls_ = std::make_unique<Tls>(socket_, *tls_context_);
+  if (!transport_.options_.linger) reset_on_close();
+}
+
+void StreamConnection::reset_on_close() {
+  asio::error_code ignored;
+  socket_.set_option(asio::socket_base::linger(true, 0), ignored);
 }
 
 void StreamConnection::start_accepted() {
@@ -228,7 +234,7 @@ void StreamConnection::close(const absl::Status& why, bool reset) {
   timers.cancel(std::exchange(watch_, 0));
   timers.cancel(std::exchange(connecting_, 0));
   asio::error_code ignored;
-  if (reset) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  if (reset) reset_on_close();
   socket_.close(ignored);
   for (Queued& queued : unsent_) transport_.fail(std::move(queued.on_failure), why);
   // The queue's front may still be under the last write: it goes with this object.

@@ -27,6 +27,7 @@ class StreamConnection : public std::enable_shared_from_this<StreamConnection> {
   const Flow& flow() const { return flow_; }
 
  private:
+  void reset_on_close();
   using Tls = asio::ssl::stream<asio::ip::tcp::socket&>;
   struct Queued {
     std::string bytes;

@@ -21,7 +21,7 @@ constexpr uint32_t connections_per_address = 1'000'000;  // all of them are to o
 Host::Host(Worker& worker, sip::TimerValues timers)
     : worker_(worker),
       connections_(connections_per_address),
-      transport_(worker, connections_, {}),
+      transport_(worker, connections_, {.limits = {}, .linger = false}),
       layer_(worker, transport_, index_, layer_options(timers)) {
   transport_.deliver_to(layer_);
   layer_.on_request(
@@ -37,10 +37,6 @@ Handset& Host::add(ipsec::Kernel* kernel, Sim sim, HandsetOptions options, Event
   Handset* handset = handsets_.back().get();
   const HandsetOptions& taken = handset->options();
   handset_at_.add(taken.address, {taken.port, taken.server_port}, taken.who.imsi, handset);
-  if (kernel) {
-    protected_ports_.insert(taken.server_port);
-    protected_ports_.insert(taken.client_ports.begin(), taken.client_ports.end());
-  }
   return *handset;
 }
 
@@ -61,7 +57,7 @@ absl::Status Host::open(sip::Protocol protocol, const Endpoint& local) {
 }
 
 void Host::close() {
-  transport_.close([this](const sip::Flow& flow) { return protected_ports_.contains(flow.local.port); });
+  transport_.close();
 }
 
 absl::StatusOr<std::unique_ptr<MediaPort>> Host::open_media(const asio::ip::address& address) {

@@ -64,6 +64,7 @@ class CallTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.network = cls.enterClassContext(Network())
+        cls.xfrm_counts = []  # which test brought about an error of the P-CSCF's kernel
         numbers = range(1, cls.HANDSETS + 1)
         cls.core = Core(cls.network, [Subscriber(number) for number in numbers], hss=cls.HSS,
                         scscf=merged({"registrar": {"reauthenticate_after": "0s"}, "timers": {
@@ -161,6 +162,7 @@ class CallTest(unittest.TestCase):
         self.doCleanups()
         wait_until(lambda: self.gauge("scscf", "calls") in (None, self.CALLS_LEFT), TIME_OUT + 5,
                    lambda: f"{self.gauge('scscf', 'calls')} calls are left at the S-CSCF")
+        self.xfrm_counts.append((self._testMethodName, self.core.pcscf.xfrm_errors()))
 
     def forget(self, handset):
         """A handset was killed: its kernel loses what it left there, the network its registration."""
@@ -194,7 +196,7 @@ class CallTest(unittest.TestCase):
                            *((handset.host, ("XfrmInNoStates",)) for handset in self.handsets)):
             errors = {name: count for name, count in host.xfrm_errors().items()
                       if name not in ("XfrmAcquireError", "XfrmOutNoStates", *late)}
-            self.assertEqual(errors, {}, host.name)
+            self.assertEqual(errors, {}, f"{host.name}; at the P-CSCF after each test: {self.xfrm_counts}")
         for daemon in (self.core.pcscf_daemon, self.core.scscf_daemon):
             self.assertTrue(daemon.running())
         for handset in self.handsets:

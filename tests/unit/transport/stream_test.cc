@@ -444,6 +444,15 @@ TEST(Streams, when_stopped_then_the_connections_asked_for_are_reset_and_others_a
   EXPECT_FALSE(unprotected.reset);
 }
 
+TEST(Streams, when_nothing_may_linger_then_a_connection_that_the_peer_ended_is_reset) {
+  for (bool linger : {true, false}) {
+    Connected net({.limits = {}, .linger = linger});
+    net.peer.finish();
+    ASSERT_TRUE(net.until([&] { return net.peer.read(), net.peer.closed; }));
+    EXPECT_EQ(net.peer.reset, !linger);
+  }
+}
+
 TEST(Streams, when_stopped_then_open_connections_and_unsent_bytes_are_told) {
   auto net = std::make_unique<Connected>();
   net->peer.write(options("1"));
