@@ -56,7 +56,8 @@ class CallsRefused(CallTest):
         self.dial(one, two)
         two.next("ringing")
         two.tell("answer")
-        one.next("media")
+        for phone in (one, two):
+            phone.next("media")
         self.hang_up(two, one)
 
     def test_when_the_caller_gives_up_as_the_callee_answers_then_neither_end_keeps_the_call(self):

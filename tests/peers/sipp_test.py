@@ -151,7 +151,7 @@ ipsec: {{policy: optional}}
 control: {{listen: "unix:{self.folder}/pcscf.sock"}}
 workers: 2
 """)
-        self.assertTrue(until(self.hss_is_open, 10), "Cx does not open: " + self.log("scscf"))
+        self.assertTrue(until(self.hss_is_open, 30), "Cx does not open: " + self.log("scscf"))
 
     def start(self, name, config):
         file = self.folder / f"{name}.yaml"
@@ -159,7 +159,7 @@ workers: 2
         with open(self.folder / f"{name}.log", "wb") as log:
             daemon = subprocess.Popen([BIN / name, "--config", file], stdout=log, stderr=log)
         self.addCleanup(lambda: (daemon.poll() is None and daemon.terminate(), daemon.wait(timeout=10)))
-        until(lambda: daemon.poll() is not None or (self.folder / f"{name}.sock").exists(), 10)
+        until(lambda: daemon.poll() is not None or (self.folder / f"{name}.sock").exists(), 30)
         self.assertTrue(daemon.poll() is None and (self.folder / f"{name}.sock").exists(),
                         f"{name} does not start: " + self.log(name))
 
