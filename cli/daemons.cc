@@ -73,7 +73,7 @@ bool unreachable(const grpc::Status& status) {
   return status.error_code() == grpc::UNAVAILABLE || status.error_code() == grpc::DEADLINE_EXCEEDED;
 }
 
-std::string explain(const Daemon& daemon, const grpc::Status& status, std::chrono::milliseconds timeout) {
+std::string failure_text(const Daemon& daemon, const grpc::Status& status, std::chrono::milliseconds timeout) {
   const std::string who = absl::StrFormat("the %s at %s", title(daemon.role()), daemon.address());
   if (status.error_code() == grpc::UNAVAILABLE) {
     return absl::StrFormat("%s is not reachable: %s", who, what_to_check(daemon));

@@ -43,7 +43,7 @@ struct Answer {
 
 bool unreachable(const grpc::Status& status);
 // A sentence for a call that failed: which daemon, where, and what to check.
-std::string explain(const Daemon& daemon, const grpc::Status& status, std::chrono::milliseconds timeout);
+std::string failure_text(const Daemon& daemon, const grpc::Status& status, std::chrono::milliseconds timeout);
 
 // call(daemon, context, reply) for each daemon of these roles, all at the same time; answers in the order of the
 // daemons.

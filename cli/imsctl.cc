@@ -123,7 +123,13 @@ void describe(CLI::App& app, CommandLine& line) {
                    "A call of `imsctl calls`; or an IMSI, IMPI, IMPU or number: all its calls")
       ->type_name("CALL")
       ->required();
-  auto* explain = app.add_subcommand("explain", "Why something is as it is")->fallthrough()->require_subcommand(1);
+  auto* explain =
+      app.add_subcommand("explain", "Why a user is not registered, or why its calls fail; or a call")->fallthrough();
+  explain->callback([&line] {
+    if (!line.command) line.command = &Session::explain;
+  });
+  takes_identity(explain, who);
+  explain->footer("Exit code 0: registered, and nothing is wrong; 1: something is. docs/diagnoses.md has all causes.");
   auto* explain_call =
       explain->add_subcommand("call", "Which application servers a call would pass through, and why")->fallthrough();
   explain_call->callback([&line] { line.command = &Session::explain_call; });
@@ -138,6 +144,7 @@ void describe(CLI::App& app, CommandLine& line) {
       ->type_name("NAME:VALUE")
       ->expected(1)
       ->take_all();
+  command("diagnoses", "All causes that explain can find, with what to do", &Session::diagnoses);
   auto* profile = app.add_subcommand("profile", "User profiles")->fallthrough()->require_subcommand(1);
   auto* lint =
       profile->add_subcommand("lint", "What handsets and services will stumble over in a profile")->fallthrough();

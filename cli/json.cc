@@ -54,7 +54,7 @@ void JsonReplies::add(const Daemon& daemon, const grpc::Status& status, const go
     return;
   }
   absl::StrAppend(&entries_, "      \"error\": {\"code\": ", quoted(std::string(code_name(status.error_code()))),
-                  ", \"text\": ", quoted(explain(daemon, status, timeout)), "}\n    }");
+                  ", \"text\": ", quoted(failure_text(daemon, status, timeout)), "}\n    }");
 }
 
 std::string JsonReplies::text() const {

@@ -23,6 +23,8 @@ std::string registrations_text(const std::vector<User>& users, bool both_asked, 
 std::string story_text(std::string_view identity, const std::vector<Answer<v1::ShowReply>>& answers, const View& view);
 std::string sa_text(const std::vector<Answer<v1::ListSaSetsReply>>& answers, const View& view);
 std::string hss_text(const std::vector<Answer<v1::ListHssPeersReply>>& answers, const View& view);
+// The steps, what is missing, and the causes with advice.
+std::string explanation_text(const v1::Explanation& told, const View& view);
 // Both sides of a call with their filter criteria, those that are met first told apart.
 std::string explanation_text(const v1::ExplainCallReply& reply);
 // A user profile's faults with what to do about each.

@@ -42,11 +42,13 @@ int Session::warn(const std::vector<Answer<Reply>>& answers) {
     // "Not found here" is no news when another daemon knows the user.
     if (answered && answer.status.error_code() == grpc::NOT_FOUND) continue;
     err_ << (answered || (reached && unreachable(answer.status)) ? "imsctl: warning: " : "imsctl: ")
-         << explain(*answer.daemon, answer.status, arguments_.timeout) << "\n";
+         << failure_text(*answer.daemon, answer.status, arguments_.timeout) << "\n";
   }
   if (answered) return ok;
   return reached ? not_found : not_reachable;
 }
+
+template int Session::warn(const std::vector<Answer<v1::ShowReply>>& answers);  // explain.cc
 
 template <typename Reply>
 int Session::print_json(const std::vector<Answer<Reply>>& answers, bool found) {
@@ -431,7 +433,7 @@ int Session::watch() {
       err_ << "imsctl: no more events: "
            << (ended.ok() ? absl::StrCat("the ", std::string(title(daemon.role())), " at ", daemon.address(),
                                          " ended the stream")
-                          : explain(daemon, ended, arguments_.timeout))
+                          : failure_text(daemon, ended, arguments_.timeout))
            << "\n";
     });
   }

@@ -46,7 +46,9 @@ class Session {
   int hss();
   int calls();
   int hangup();
+  int explain();
   int explain_call();
+  int diagnoses();
   int lint_profile();
   int deregister();
   int watch();

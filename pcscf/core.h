@@ -15,6 +15,7 @@
 #include "common/sip/transaction_layer.h"
 #include "common/store/store.h"
 #include "pcscf/handsets.h"
+#include "pcscf/ipsec/drop_counters.h"
 #include "pcscf/ipsec/kernel.h"
 #include "pcscf/ipsec/spi_pool.h"
 
@@ -55,6 +56,7 @@ struct Core {
   CommonTexts common;
   Handsets handsets;
   ipsec::SpiPool spis;
+  ipsec::DropCounters drops;
   Turns turns;
   std::unique_ptr<Store> store = std::make_unique<NoStore>();
   std::vector<Site> sites;

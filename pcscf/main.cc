@@ -162,6 +162,9 @@ int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
   });
   PcscfOperator oper(core, pool, stack);
   pool.at(0).timers().every(std::chrono::minutes(1), [&core] { core.handsets.sweep(); });
+  pool.at(0).timers().every(std::chrono::seconds(1), [&core] {
+    if (auto counts = ipsec::read_drop_counts()) core.drops.note(core.clock.wall(), *counts);
+  });
   pool.start();
   resume(core);
   auto control = control::ControlServer::start({.listen = config.control().listen(),

@@ -108,6 +108,11 @@ void PcscfOperator::gauges(v1::StatusReply& reply) {
   add_gauge(reply, "challenged", challenged);
   add_gauge(reply, "sa_sets", sets);
   add_gauge(reply, "spis_in_use", core_.spis.in_use());
+  const ipsec::DropCounts dropped = core_.drops.total();
+  add_gauge(reply, "dropped_unknown_spi", dropped.unknown_spi);
+  add_gauge(reply, "dropped_bad_integrity", dropped.bad_integrity);
+  add_gauge(reply, "dropped_replayed", dropped.replayed);
+  add_gauge(reply, "dropped_in_clear", dropped.in_clear);
   control::add_store_gauges(reply, core_.store->counters());
   add_gauge(reply, "server_transactions", sum.layer.server_transactions);
   add_gauge(reply, "client_transactions", sum.layer.client_transactions);

@@ -12,8 +12,14 @@ namespace {
 // The kernel's limit stands this much behind our own deadline: it is a backstop, not the clock.
 constexpr Duration backstop = std::chrono::seconds(60);
 
+struct Unanswered {
+  Cause cause;
+  std::string why;
+};
+
 // Why nobody answered, as far as the kernel's counters tell.
-std::string unanswered_because(const SaEntry& entry, const std::vector<ipsec::KernelSa>& sas) {
+Unanswered unanswered_because(const SaEntry& entry, const std::vector<ipsec::KernelSa>& sas,
+                              const ipsec::DropCounts& dropped) {
   uint64_t packets = 0, bad = 0;
   for (const ipsec::KernelSa& sa : sas) {
     if (sa.spi != entry.set.spi_ps && sa.spi != entry.set.spi_pc) continue;
@@ -21,20 +27,34 @@ std::string unanswered_because(const SaEntry& entry, const std::vector<ipsec::Ke
     bad += sa.integrity_failures;
   }
   if (bad > 0) {
-    return absl::StrFormat(
-        "the handset answered through IPsec with other keys (%d packets failed the integrity check): its K or OPc "
-        "differs "
-        "from the HSS's (OP given for OPc?)",
-        bad);
+    return {Cause::esp_wrong_keys,
+            absl::StrFormat("the handset answered through IPsec with other keys (%d packets failed the integrity "
+                            "check): its K or OPc differs from the HSS's (OP given for OPc?)",
+                            bad)};
   }
   if (packets > 0) {
-    return "ESP packets came and were sound, but no REGISTER: it was sent from another port than agreed (see "
-           "`ipsec.selectors`), a TCP connection never carried one, or packets were lost to the MTU";
+    return {Cause::esp_wrong_port,
+            "ESP packets came and were sound, but no REGISTER: it was sent from another port than agreed (see "
+            "`ipsec.selectors`), a TCP connection never carried one, or packets were lost to the MTU"};
   }
-  return "no ESP packet came after the 401: the SIM refused the challenge (its K or OPc differs from the HSS's, or the "
-         "sequence numbers of two HSSs differ), the handset found no algorithm to its liking, or ESP (IP protocol 50) "
-         "does "
-         "not pass between it and us";
+  if (dropped.in_clear > 0) {
+    return {
+        Cause::answer_in_clear,
+        absl::StrFormat("no ESP packet came after the 401, and meanwhile the kernel dropped %d packets that came in "
+                        "clear to protected ports: the handset seems to answer without IPsec",
+                        dropped.in_clear)};
+  }
+  if (dropped.unknown_spi > 0) {
+    return {Cause::esp_unknown_spi,
+            absl::StrFormat("no ESP packet came on its associations after the 401, and meanwhile the kernel dropped %d "
+                            "with an SPI that nobody has: the handset seems to use other associations",
+                            dropped.unknown_spi)};
+  }
+  return {
+      Cause::challenge_unanswered,
+      "no ESP packet came after the 401: the SIM refused the challenge (its K or OPc differs from the HSS's, or the "
+      "sequence numbers of two HSSs differ), the handset found no algorithm to its liking, or ESP (IP protocol 50) "
+      "does not pass between it and us"};
 }
 
 void run_out(Handset& locked, WallTime now) {
@@ -55,14 +75,15 @@ Task<void> end_set(Core& core, Site& site, std::shared_ptr<Handset> handset, uin
   }
   if (over->state == SetState::temporary) {
     auto sas = co_await core.kernel.list(site.worker);
-    std::string why = unanswered_because(*over, sas.ok() ? *sas : std::vector<ipsec::KernelSa>{});
+    auto [cause, why] =
+        unanswered_because(*over, sas.ok() ? *sas : std::vector<ipsec::KernelSa>{}, core.drops.since(over->created));
     {
       std::lock_guard lock(handset->mutex);
       if (!superseded && handset->state == HandsetState::challenged) {
         handset->enter(HandsetState::challenge_unanswered, core.clock.wall(), why);
       }
     }
-    core.report("register.unanswered", handset->impi, "", why);
+    core.report("register.unanswered", handset->impi, "", why, cause);
   } else if (over->state == SetState::valid) {
     std::lock_guard lock(handset->mutex);
     // A newer set that the handset has not used yet takes over (TS 33.203 section 7.4.1.2).

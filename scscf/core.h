@@ -155,6 +155,7 @@ struct Outcome {
   // Run when the response, as given to it, is on its way: NOTIFYs, which must not overtake it.
   std::function<void(const std::string&)> then = {};
   std::string why = {};  // in plain words, for the log and the operator; no secrets
+  Cause cause = Cause::none;
 };
 
 // Sends the outcome as the transaction's response.

@@ -29,6 +29,7 @@ v1::Event to_message(const Event& event, std::string_view program) {
   out.set_impi(event.impi);
   out.set_impu(event.impu);
   out.set_text(event.text);
+  out.set_code(std::string(diagnosis::code_of(event.cause)));
   return out;
 }
 
@@ -56,10 +57,10 @@ void Events::publish(Event event) {
   }
 }
 
-uint32_t Events::User::index_of(const std::string& impu) {
+uint16_t Events::User::index_of(const std::string& impu) {
   auto found = std::find(impus.begin(), impus.end(), impu);
   if (found == impus.end()) found = impus.insert(found, impu);
-  return static_cast<uint32_t>(found - impus.begin());
+  return static_cast<uint16_t>(found - impus.begin());
 }
 
 Text Events::User::shared(const std::string& kind_and_text) const {
@@ -98,8 +99,8 @@ void Events::keep(const Event& event) {
   std::string packed;
   packed.reserve(event.kind.size() + 1 + event.text.size());
   packed.append(event.kind).append(1, '\0').append(event.text);
-  user.events.push_back(
-      {sequence_.fetch_add(1, std::memory_order_relaxed), event.time, user.shared(packed), user.index_of(event.impu)});
+  user.events.push_back({sequence_.fetch_add(1, std::memory_order_relaxed), event.time, user.shared(packed),
+                         user.index_of(event.impu), event.cause});
   if (shard.recent.size() > users_per_shard_) {
     shard.users.erase(shard.recent.back());
     shard.recent.pop_back();
@@ -113,7 +114,8 @@ Event Events::unpack(const Kept& kept, const Text& name, const User& user) {
                .kind = std::string(packed.substr(0, end_of_kind)),
                .impi = user.known_by_impi ? name.str() : std::string(),
                .impu = user.impus[kept.impu],
-               .text = std::string(packed.substr(end_of_kind + 1))};
+               .text = std::string(packed.substr(end_of_kind + 1)),
+               .cause = kept.cause};
 }
 
 std::vector<Event> Events::of(std::string_view identity) const {

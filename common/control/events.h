@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "common/diagnosis/cause.h"
 #include "common/runtime/clock.h"
 #include "common/runtime/text.h"
 #include "lapwing/v1/control.pb.h"
@@ -36,6 +37,7 @@ struct Event {
   std::string impi;  // empty where it is not known yet
   std::string impu;
   std::string text;  // a sentence
+  Cause cause = Cause::none;
 };
 
 v1::Event to_message(const Event& event, std::string_view program);
@@ -97,7 +99,8 @@ class Events {
     uint64_t sequence;
     WallTime time;
     Text kind_and_text;  // with a NUL between
-    uint32_t impu;       // index in User::impus
+    uint16_t impu;       // index in User::impus
+    Cause cause;
   };
   struct User {
     bool known_by_impi = false;  // else by an IMPU
@@ -105,7 +108,7 @@ class Events {
     std::vector<Kept> events;
     std::list<Text>::iterator place;
 
-    uint32_t index_of(const std::string& impu);
+    uint16_t index_of(const std::string& impu);
     Text shared(const std::string& kind_and_text) const;
     bool is(std::string_view identity, std::string_view name) const;
   };

@@ -193,7 +193,7 @@ Task<void> challenged(Core& core, Site& site, TransactionPtr transaction, Attemp
   if (keys->ck.size() != 16 || keys->ik.size() != 16) {
     std::string why = "the core's 401 has no ck and ik: security associations cannot be made";
     remember(core, attempt.handset, HandsetState::rejected, why);
-    core.report("sa.failed", attempt.impi, attempt.impu, why);
+    core.report("sa.failed", attempt.impi, attempt.impu, why, Cause::sa_not_set_up);
     co_return refuse(core, transaction, 500, "no keys came with the challenge");
   }
   NewSet wanted;
@@ -209,7 +209,8 @@ Task<void> challenged(Core& core, Site& site, TransactionPtr transaction, Attemp
   if (!entry.ok()) {
     std::string why = "security associations could not be set up: " + std::string(entry.status().message());
     remember(core, attempt.handset, HandsetState::rejected, why);
-    core.report("sa.failed", attempt.impi, attempt.impu, why);
+    core.report("sa.failed", attempt.impi, attempt.impu, why,
+                absl::IsAlreadyExists(entry.status()) ? Cause::sa_ports_clash : Cause::sa_not_set_up);
     LW_LOG(error, "%s: %s", log::printable(attempt.impi), why);
     co_return refuse(core, transaction, absl::IsAlreadyExists(entry.status()) ? 403 : 500,
                      "security associations could not be set up");
@@ -285,7 +286,7 @@ Task<void> registered(Core& core, Site& site, TransactionPtr transaction, Attemp
       keep_handset(core, *attempt.handset);
     }
     for (uint64_t id : ids) retire_set(core, site, attempt.handset, id, core.settings().grace);
-    co_return core.report("register.deregistered", attempt.impi, attempt.impu, "the handset deregistered");
+    co_return core.report("register.deregistered", attempt.impi, attempt.impu, "the handset deregistered", Cause::left);
   }
   bool first = keep_binding(core, transaction, attempt, *response, expires);
   Duration lasts = std::chrono::seconds(expires);
@@ -317,10 +318,10 @@ Task<void> registered(Core& core, Site& site, TransactionPtr transaction, Attemp
 
 // A final response that is neither 401 nor 200: it goes out on the set the REGISTER came by, and a temporary set ends.
 void failed(Core& core, Site& site, const TransactionPtr& transaction, const Attempt& attempt, int code,
-            std::string wire, std::string why) {
+            std::string wire, std::string why, Cause cause) {
   transaction->respond(code, std::move(wire));
   remember(core, attempt.handset, HandsetState::rejected, why);
-  core.report("register.rejected", attempt.impi, attempt.impu, why);
+  core.report("register.rejected", attempt.impi, attempt.impu, why, cause);
   if (attempt.carrier && attempt.carrier->entry.state == SetState::temporary) {
     retire_set(core, site, attempt.handset, attempt.carrier->entry.id, std::min(core.settings().grace, failure_linger));
   }
@@ -345,7 +346,8 @@ std::optional<Attempt> admit(Core& core, Site& site, const TransactionPtr& trans
   if (!sip::equals_ignoring_case(uri->host, core.settings().home_domain)) {
     core.report("register.rejected", attempt.impi, attempt.impu,
                 absl::StrFormat("403: it wants to register with %s; our `home_domain` is %s",
-                                std::string(uri->host.substr(0, 128)), core.settings().home_domain));
+                                std::string(uri->host.substr(0, 128)), core.settings().home_domain),
+                Cause::foreign_domain);
     refuse(core, transaction, 403, "the Request-URI is not the home domain");
     return std::nullopt;
   }
@@ -358,6 +360,10 @@ std::optional<Attempt> admit(Core& core, Site& site, const TransactionPtr& trans
   if (on_protected) {
     attempt.carrier = carrier_of(core, transaction->flow());
     if (!attempt.carrier) {
+      core.report("register.rejected", attempt.impi, attempt.impu,
+                  absl::StrFormat("403: it came from %s to our protected port %d, and by no association that is known",
+                                  transaction->flow().remote.text(), transaction->flow().local.port),
+                  Cause::no_such_sa);
       refuse(core, transaction, 403, "no security association for this source");
       return std::nullopt;
     }
@@ -366,7 +372,7 @@ std::optional<Attempt> admit(Core& core, Site& site, const TransactionPtr& trans
     if (attempt.handset->impi != attempt.impi) {
       std::string why = "403: its security association belongs to another private identity than its Authorization";
       remember(core, attempt.handset, HandsetState::rejected, why);
-      core.report("register.rejected", attempt.handset->impi, attempt.impu, why);
+      core.report("register.rejected", attempt.handset->impi, attempt.impu, why, Cause::sa_of_other_user);
       refuse(core, transaction, 403, "the security association belongs to another user");
       if (attempt.carrier->entry.state == SetState::temporary) {
         retire_set(core, site, attempt.handset, attempt.carrier->entry.id,
@@ -376,6 +382,8 @@ std::optional<Attempt> admit(Core& core, Site& site, const TransactionPtr& trans
     }
   } else {
     if (core.draining) {
+      core.report("register.rejected", attempt.impi, attempt.impu, "503: this P-CSCF is being drained",
+                  Cause::draining);
       transaction->try_later(503, retry_when_drained);
       return std::nullopt;
     }
@@ -390,7 +398,7 @@ std::optional<Attempt> admit(Core& core, Site& site, const TransactionPtr& trans
   if (attempt.agreement.refuse != 0) {
     std::string why = absl::StrFormat("%d: %s", attempt.agreement.refuse, attempt.agreement.why);
     remember(core, attempt.handset, HandsetState::rejected, why);
-    core.report("register.rejected", attempt.impi, attempt.impu, why);
+    core.report("register.rejected", attempt.impi, attempt.impu, why, attempt.agreement.cause);
     refuse(core, transaction, attempt.agreement.refuse, attempt.agreement.why);
     if (attempt.agreement.abort_temporary) {
       retire_set(core, site, attempt.handset, attempt.carrier->entry.id,
@@ -438,7 +446,8 @@ Task<void> register_(Core& core, Site& site, TransactionPtr transaction) {
 
   if (!answer.response) {
     failed(core, site, transaction, attempt, 504, transaction->response(504).finish(),
-           absl::StrFormat("the S-CSCF at %s gives no answer: %s", core.settings().entry.remote.text(), answer.why));
+           absl::StrFormat("the S-CSCF at %s gives no answer: %s", core.settings().entry.remote.text(), answer.why),
+           Cause::core_silent);
     co_return;
   }
   int code = answer.response->status();
@@ -449,7 +458,8 @@ Task<void> register_(Core& core, Site& site, TransactionPtr transaction) {
   } else {
     sip::Edits edits = toward_handset(*answer.response);
     failed(core, site, transaction, attempt, code, edits.write(*answer.response),
-           absl::StrFormat("the core answered %d %s", code, sip::reason_phrase(code)));
+           absl::StrFormat("the core answered %d %s", code, sip::reason_phrase(code)),
+           code == 423 ? Cause::interval_too_brief : Cause::none);
   }
 }
 

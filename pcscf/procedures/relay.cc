@@ -94,7 +94,8 @@ void report_policy(Core& core, const Handset& handset, const sip::Message& reque
   const auto* refusal = std::get_if<Refusal>(&decision);
   if (!refusal || refusal->warning.empty()) return;
   core.report("call.refused", handset.impi, "",
-              absl::StrFormat("%s got %d: %s", request.method_text(), refusal->code, refusal->warning));
+              absl::StrFormat("%s got %d: %s", request.method_text(), refusal->code, refusal->warning),
+              Cause::media_refused);
 }
 
 Decision toward_core(Core& core, const Sender& sender, const sip::Message& request, const sip::Flow& came_by) {

@@ -13,6 +13,7 @@ struct Agreement {
   // Refused: answer this. 421 and 494 come with our own list and Require: sec-agree.
   int refuse = 0;
   std::string why;
+  Cause cause = Cause::none;
   bool abort_temporary = false;  // the set that is being made is given up with it
   // Accepted.
   bool ipsec = false;  // a challenge to this REGISTER sets up a new set

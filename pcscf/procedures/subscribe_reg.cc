@@ -53,7 +53,7 @@ std::optional<sip::Flow> first_hop(const Core& core, const Handset& locked) {
 
 // The network ended the registration: what is on the sets may finish (TS 24.229 section 5.2.5.2).
 void end_registration(Core& core, Site& site, const std::shared_ptr<Handset>& handset, HandsetState state,
-                      std::string why) {
+                      std::string why, Cause cause) {
   std::vector<uint64_t> ids;
   {
     std::lock_guard lock(handset->mutex);
@@ -65,7 +65,7 @@ void end_registration(Core& core, Site& site, const std::shared_ptr<Handset>& ha
     keep_handset(core, *handset);
   }
   for (uint64_t id : ids) retire_set(core, site, handset, id, core.settings().grace);
-  core.report("register.ended", handset->impi, "", why);
+  core.report("register.ended", handset->impi, "", why, cause);
 }
 
 // The network wants the handset to authenticate again soon (TS 24.229 section 5.2.3): its security associations last no
@@ -117,9 +117,11 @@ void apply(Core& core, Site& site, const std::shared_ptr<Handset>& handset, cons
     if (here && registration.state == reginfo::RegistrationState::active) impus.push_back(registration.aor);
   }
   if (!active && (mentioned || info.full)) {
+    const bool expired = ended == "expired";
     end_registration(
-        core, site, handset, ended == "expired" ? HandsetState::expired : HandsetState::deregistered,
-        "the network ended the registration: " + (ended.empty() ? std::string("its contact is gone") : ended));
+        core, site, handset, expired ? HandsetState::expired : HandsetState::deregistered,
+        "the network ended the registration: " + (ended.empty() ? std::string("its contact is gone") : ended),
+        expired ? Cause::expired : Cause::ended_by_network);
     return;
   }
   if (impus.empty()) return;

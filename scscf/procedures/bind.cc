@@ -173,15 +173,19 @@ Task<Outcome> bind(Core& core, Site& site, SharedRegisterRequest request, bool a
       co_await clear_pending(core, site, request->impi, request->impu_uri, saa.routing.origin_host,
                              cx::ServerAssignmentType::deregistration_too_much_data);
       co_return Outcome{.code = 480,
-                        .why = "SAA: the user profile cannot be used: " + std::string(read.status().message())};
+                        .why = "SAA: the user profile cannot be used: " + std::string(read.status().message()),
+                        .cause = Cause::profile_unreadable};
     }
     profile = read->profile;
     for (const std::string& fault : read->faults) core.report("profile.fault", request->impi, request->impu_uri, fault);
   }
   std::vector<Identity> set = identities_of(*profile);
   bool served = std::any_of(set.begin(), set.end(), [&](const Identity& i) { return i.canonical == request->impu; });
-  if (!served)
-    co_return Outcome{.code = 403, .why = "SAA: the user profile does not contain the identity that registers"};
+  if (!served) {
+    co_return Outcome{.code = 403,
+                      .why = "SAA: the user profile does not contain the identity that registers",
+                      .cause = Cause::profile_without_identity};
+  }
 
   std::vector<Text> before, after;
   Registration now;

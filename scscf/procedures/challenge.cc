@@ -40,10 +40,22 @@ std::string www_authenticate(const Settings& settings, const std::string& nonce,
 
 }  // namespace
 
+Cause cause_of(const cx::Result& result) {
+  namespace ex = cx::experimental;
+  if (result == ex::user_unknown) return Cause::hss_user_unknown;
+  if (result == ex::identities_dont_match) return Cause::hss_identities_differ;
+  if (result == ex::identity_not_registered) return Cause::hss_not_registered;
+  if (result == ex::roaming_not_allowed) return Cause::hss_roaming_refused;
+  if (result == ex::auth_scheme_not_supported) return Cause::hss_scheme_refused;
+  if (result == cx::base::authorization_rejected) return Cause::hss_barred;
+  return Cause::hss_error;
+}
+
 Outcome hss_failed(const HssFailure& failure, std::string_view command) {
   // Nobody to ask is 480, as for an S-CSCF that cannot be chosen; a question without an answer is a time-out.
   int code = failure.kind == HssFailure::Kind::timeout ? 504 : 480;
-  return Outcome{.code = code, .why = absl::StrFormat("%s: %s", command, failure.text)};
+  Cause cause = failure.kind == HssFailure::Kind::timeout ? Cause::hss_silent : Cause::hss_not_connected;
+  return Outcome{.code = code, .why = absl::StrFormat("%s: %s", command, failure.text), .cause = cause};
 }
 
 Outcome hss_refused(const cx::Result& result, std::string_view command) {
@@ -54,7 +66,9 @@ Outcome hss_refused(const cx::Result& result, std::string_view command) {
       result == cx::base::authorization_rejected) {
     code = 403;
   }
-  return Outcome{.code = code, .why = absl::StrFormat("%s: the HSS answered %s", command, cx::result_text(result))};
+  return Outcome{.code = code,
+                 .why = absl::StrFormat("%s: the HSS answered %s", command, cx::result_text(result)),
+                 .cause = cause_of(result)};
 }
 
 Task<Outcome> challenge(Core& core, Site& site, SharedRegisterRequest request,
@@ -80,7 +94,10 @@ Task<Outcome> challenge(Core& core, Site& site, SharedRegisterRequest request,
   auto& maa = std::get<cx::MultimediaAuthAnswer>(outcome);
   if (!maa.result.success()) co_return hss_refused(maa.result, "MAR");
   const cx::AuthDataItem* vector = usable(maa);
-  if (!vector) co_return Outcome{.code = 480, .why = "MAR: the HSS gave no usable Digest-AKAv1-MD5 vector"};
+  if (!vector) {
+    co_return Outcome{
+        .code = 480, .why = "MAR: the HSS gave no usable Digest-AKAv1-MD5 vector", .cause = Cause::no_vector};
+  }
 
   Challenge pending;
   pending.deadline = core.clock.now() + core.settings().await_auth;
@@ -128,7 +145,8 @@ Task<void> challenge_unanswered(Core& core, Site& site, std::string impi) {
         "OPc?), else the handset could not use the security associations, or the 401 did not reach it");
   });
   if (!gone) co_return;
-  core.report("register.unanswered", impi, gone->impu_uri, "no answer to the challenge came in time");
+  core.report("register.unanswered", impi, gone->impu_uri, "no answer to the challenge came in time",
+              Cause::challenge_unanswered);
   co_await clear_pending(core, site, impi, gone->impu_uri, gone->hss_host,
                          cx::ServerAssignmentType::authentication_timeout);
 }
@@ -145,7 +163,8 @@ Verdict judge(const RegisterRequest& request, const Challenge& challenge, const 
   if (!answer.has_response) {
     return {Verdict::Kind::refused_network,
             "the SIM did not accept the network (MAC failure): its K or OPc differs from the HSS's",
-            {}};
+            {},
+            Cause::mac_failure};
   }
   if (request.impu != challenge.impu) return {Verdict::Kind::wrong, "To differs from the challenged REGISTER's", {}};
   if (!sip::equals_ignoring_case(answer.realm, settings.home_domain)) {
@@ -171,7 +190,10 @@ Verdict judge(const RegisterRequest& request, const Challenge& challenge, const 
                          .qop = answer.qop,
                          .body = request.body};
   if (!aka::same_response(answer.response, aka::digest_response(input, challenge.xres))) {
-    return {Verdict::Kind::wrong, "the response is wrong: the SIM's K or OPc differs from the HSS's", {}};
+    return {Verdict::Kind::wrong,
+            "the response is wrong: the SIM's K or OPc differs from the HSS's",
+            {},
+            Cause::wrong_response};
   }
   return {Verdict::Kind::right, "the response is right", {}};
 }

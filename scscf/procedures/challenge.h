@@ -33,6 +33,7 @@ struct Verdict {
   Kind kind = Kind::other;
   std::string why;
   std::optional<aka::Auts> auts;
+  Cause cause = Cause::none;
 };
 Verdict judge(const RegisterRequest& request, const Challenge& challenge, const Settings& settings);
 
@@ -42,6 +43,7 @@ Task<void> clear_pending(Core& core, Site& site, std::string impi, std::string i
                          cx::ServerAssignmentType type);
 
 // The response for an HSS that gave no usable answer, and for a result that is not success.
+Cause cause_of(const cx::Result& result);  // that is not success
 Outcome hss_failed(const HssFailure& failure, std::string_view command);
 Outcome hss_refused(const cx::Result& result, std::string_view command);
 

@@ -86,7 +86,7 @@ Task<Outcome> deregister_user(Core& core, Site& site, SharedRegisterRequest requ
     co_await tell_hss(core, site, request->impi, set.set, set.hss_host, type);
     set.services.request = request->transaction;
   }
-  core.report("register.deregistered", request->impi, request->impu_uri, "the handset deregistered");
+  core.report("register.deregistered", request->impi, request->impu_uri, "the handset deregistered", Cause::left);
 
   Outcome ok = registered_response(core, *request, now);
   for (const Binding& binding : gone) {
@@ -131,7 +131,7 @@ Task<void> expire(Core& core, Site& site, std::string impi) {
   }
   for (auto& [set, gone] : changed) {
     core.report("register.expired", impi, set.empty() ? "" : set.front().uri,
-                absl::StrFormat("%s ran out without a refresh", gone.front().uri));
+                absl::StrFormat("%s ran out without a refresh", gone.front().uri), Cause::expired);
     notify_watchers(core, set, gone);
   }
 }
@@ -161,7 +161,7 @@ Task<std::vector<EndedSet>> end_by_network(Core& core, Site& site, std::string i
     }
   }
   for (auto& [set, gone] : changed) {
-    core.report("register.ended", impi, set.empty() ? "" : set.front().uri, why);
+    core.report("register.ended", impi, set.empty() ? "" : set.front().uri, why, Cause::ended_by_network);
     if (event) {
       notify_watchers(core, set, gone);
     } else {

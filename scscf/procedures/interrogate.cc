@@ -104,7 +104,7 @@ Task<void> interrogate_register(Core& core, Site& site, std::shared_ptr<sip::Ser
     }
     if (auto* refused = std::get_if<Outcome>(&chosen)) {
       core.report("register.rejected", request->impi, request->impu_uri,
-                  absl::StrFormat("%d: %s", refused->code, refused->why));
+                  absl::StrFormat("%d: %s", refused->code, refused->why), refused->cause);
       core.registrar.with(request->impi, [&](User& user) {
         user.last_impu = request->impu;
         user.last_contact = request->contact_text();

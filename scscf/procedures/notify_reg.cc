@@ -115,8 +115,10 @@ void judge(Core& core, Site& site, const std::shared_ptr<Subscription>& subscrip
   int code = answer.response ? answer.response->status() : 408;
   if (over || code == 408 || code == 481 || code == 489) end_subscription(core, site, subscription);
   if (code >= 300) {
-    core.report("notify.failed", "", subscription->watched,
-                absl::StrFormat("NOTIFY to %s was answered %d", subscription->target, code));
+    core.report("notify.failed", core.registrar.find(subscription->watched), subscription->watched,
+                answer.response ? absl::StrFormat("NOTIFY to %s was answered %d", subscription->target, code)
+                                : absl::StrFormat("NOTIFY to %s was not answered", subscription->target),
+                Cause::notify_unanswered);
   }
 }
 

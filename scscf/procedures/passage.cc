@@ -96,7 +96,11 @@ std::optional<Passage> begin_passage(Core& core, Site& site, std::shared_ptr<sip
 
 void refuse(Core& core, const Passage& passage, int code, std::string_view reason, const std::string& why) {
   passage.transaction->reject(code, reason);
-  if (passage.call) end_call(core, *passage.call, code, why);
+  Cause cause = code == 404   ? Cause::callee_unknown
+                : code == 480 ? Cause::callee_not_registered
+                : code == 488 ? Cause::media_refused
+                              : Cause::none;
+  if (passage.call) end_call(core, *passage.call, code, why, cause);
 }
 
 sip::Target branch_of(const Core& core, const Passage& passage, const sip::Flow& flow,

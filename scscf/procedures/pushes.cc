@@ -80,7 +80,7 @@ Task<cx::PushProfileAnswer> Pushes::push_profile(cx::PushProfileRequest request)
   if (request.user_data.empty()) co_return answer;
   auto read = core_.profiles.read(request.user_data);
   if (!read.ok()) {
-    core_.report("profile.refused", request.impi, "", std::string(read.status().message()));
+    core_.report("profile.refused", request.impi, "", std::string(read.status().message()), Cause::profile_unreadable);
     answer.result = absl::IsResourceExhausted(read.status()) ? cx::experimental::too_much_data
                                                              : cx::experimental::not_supported_user_data;
     co_return answer;

@@ -76,14 +76,17 @@ Task<std::optional<Outcome>> take_answer(Core& core, Site& site, SharedRegisterR
     case Verdict::Kind::refused_network:
       break;
   }
-  std::string why = verdict.kind == Verdict::Kind::synchronise
-                        ? "the SIM reported a wrong sequence number again and again; two HSSs sharing its K?"
-                        : verdict.why;
+  bool never_right = verdict.kind == Verdict::Kind::synchronise;
+  std::string why =
+      never_right ? "the SIM reported a wrong sequence number again and again; two HSSs sharing its K?" : verdict.why;
   forget_challenge(core, *request);
   remember_rejection(core, *request, why);
   co_await clear_pending(core, site, request->impi, request->impu_uri, challenge.hss_host,
                          cx::ServerAssignmentType::authentication_failure);
-  co_return Outcome{.code = 403, .reason = "Forbidden - Authentication Failed", .why = why};
+  co_return Outcome{.code = 403,
+                    .reason = "Forbidden - Authentication Failed",
+                    .why = why,
+                    .cause = never_right ? Cause::sqn_loop : verdict.cause};
 }
 
 Outcome bindings_of(Core& core, const RegisterRequest& request) {
@@ -100,6 +103,7 @@ void explain_unprotected(Core& core, const RegisterRequest& request, Outcome& ou
   outcome.why =
       "the answer to the challenge was right, but it came without IPsec: let the handset use IPsec, or in a lab set "
       "registrar.accept_unprotected_aka";
+  outcome.cause = Cause::answer_unprotected;
   core.registrar.with_existing(request.impi, [&](User& user) {
     if (!user.registered()) user.why = outcome.why;
   });
@@ -153,10 +157,10 @@ Task<Outcome> register_(Core& core, Site& site, SharedRegisterRequest request) {
   std::string impi = request->impi, impu = request->impu_uri;
   Outcome outcome = co_await serve(core, site, request);
   if (outcome.code == 401) {
-    core.report("register.challenged", impi, impu, outcome.why);
+    core.report("register.challenged", impi, impu, outcome.why, outcome.cause);
   } else if (outcome.code >= 300) {
     remember_rejection(core, *request, outcome.why);
-    core.report("register.rejected", impi, impu, std::to_string(outcome.code) + ": " + outcome.why);
+    core.report("register.rejected", impi, impu, std::to_string(outcome.code) + ": " + outcome.why, outcome.cause);
   }
   co_return outcome;
 }

@@ -47,7 +47,9 @@ const Candidate& draw(const std::vector<Candidate>& candidates) {
 Chosen choose_named(const Core& core, const std::string& name) {
   if (core.settings().serving && same_server(name, core.settings().name)) return Choice{.ourselves = true, .other = {}};
   if (const OtherServer* server = find_server(core, name)) return Choice{.ourselves = false, .other = *server};
-  return Outcome{.code = 480, .why = absl::StrFormat("the HSS named the S-CSCF %s, which is not in `servers`", name)};
+  return Outcome{.code = 480,
+                 .why = absl::StrFormat("the HSS named the S-CSCF %s, which is not in `servers`", name),
+                 .cause = Cause::no_fitting_server};
 }
 
 Chosen choose_capable(Core& core, const std::optional<cx::ServerCapabilities>& wanted,
@@ -82,7 +84,9 @@ Chosen choose_capable(Core& core, const std::optional<cx::ServerCapabilities>& w
                    .why = "this S-CSCF is draining, and no other is left"};
   }
   if (candidates.empty()) {
-    return Outcome{.code = 480, .why = "no S-CSCF is left that has the capabilities which the HSS demands"};
+    return Outcome{.code = 480,
+                   .why = "no S-CSCF is left that has the capabilities which the HSS demands",
+                   .cause = Cause::no_fitting_server};
   }
   size_t most = 0;
   for (const Candidate& one : candidates) most = std::max(most, one.optional);

@@ -119,7 +119,8 @@ Task<std::optional<Passage>> invoke_services(Core& core, Site& site, Passage pas
     bool goes_on = server.default_handling == DefaultHandling::session_continued;
     core.report("service.failed", services.impi, services.identity,
                 absl::StrFormat("%s at %s: %s; %s", passage.request().method_text(), server.server_name, *failed,
-                                goes_on ? "it goes on without it" : "its criterion ends it (DefaultHandling 1)"));
+                                goes_on ? "it goes on without it" : "its criterion ends it (DefaultHandling 1)"),
+                Cause::service_failed);
     if (!goes_on) {
       // An INVITE gets 408, as TS 24.229 says; nothing else may (RFC 4320 section 4.2).
       if (!passage.context->best() && !passage.call && !passage.joined) passage.transaction->reject(504);

@@ -61,7 +61,7 @@ Task<Sent> deliver(Core& core, Site& site, std::string receiver, ShortMessages::
   std::optional<RpTarget> target = rp_target(core, *user, "");
   if (!target) {
     core.report("sms.not_delivered", user->impi, user->identity.uri,
-                "no contact of the user says that it takes short messages (+g.3gpp.smsip)");
+                "no contact of the user says that it takes short messages (+g.3gpp.smsip)", Cause::sms_not_taken);
     co_return Sent::absent;
   }
   const ShortMessage& message = next.message;
@@ -87,7 +87,8 @@ Task<Sent> deliver(Core& core, Site& site, std::string receiver, ShortMessages::
                     : came ? "the handset refused it"
                            : "no report came from the handset";
   core.report(sent == Sent::delivered ? "sms.delivered" : "sms.not_delivered", impi, identity,
-              absl::StrFormat("from %s: %s", message.originator.number(), how));
+              absl::StrFormat("from %s: %s", message.originator.number(), how),
+              sent == Sent::delivered ? Cause::none : Cause::sms_not_taken);
   co_return sent;
 }
 

@@ -146,7 +146,7 @@ Task<void> register_with(Core& core, Site& site, std::shared_ptr<const ThirdPart
   bool ends = server.default_handling == DefaultHandling::session_terminated && !leaving;
   std::string why = absl::StrFormat("third-party REGISTER to %s: %s", server.server_name, *failed);
   core.report("service.failed", registration->impi, registration->identity,
-              why + (ends ? "; its criterion ends the registration (DefaultHandling 1)" : ""));
+              why + (ends ? "; its criterion ends the registration (DefaultHandling 1)" : ""), Cause::service_failed);
   if (!ends) co_return;
   auto uri = sip::Uri::parse(registration->identity);
   std::vector<std::string> impus;

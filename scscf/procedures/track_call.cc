@@ -19,15 +19,15 @@ std::string callee_of(Call& call) {
   return call.callee.identity;
 }
 
-void report_both(Core& core, Call& call, std::string_view kind, const std::string& text) {
+void report_both(Core& core, Call& call, std::string_view kind, const std::string& text, Cause cause = Cause::none) {
   std::string impi, identity;
   {
     std::lock_guard lock(call.mutex);
     impi = call.callee.impi;
     identity = call.callee.identity;
   }
-  core.report(kind, call.caller.impi, call.caller.identity, text);
-  if (!impi.empty()) core.report(kind, impi, identity, text);
+  core.report(kind, call.caller.impi, call.caller.identity, text, cause);
+  if (!impi.empty()) core.report(kind, impi, identity, text, cause);
 }
 
 std::string contact_of(const sip::Message& message) {
@@ -78,8 +78,9 @@ void ring(Core& core, Site& site, const std::shared_ptr<Call>& call) {
   if (call->deadline > core.clock.now()) return watch_deadline(core, site, call);
   bool refreshed = call->interval > Duration::zero();
   lock.unlock();
-  release(core, site, call, "SIP;cause=408;text=\"Session expired\"",
-          refreshed ? "nobody refreshed the session" : "it lasted longer than calls may");
+  std::string why = refreshed ? "nobody refreshed the session" : "it lasted longer than calls may";
+  report_both(core, *call, "call.expired", why, Cause::session_expired);
+  release(core, site, call, "SIP;cause=408;text=\"Session expired\"", why);
 }
 
 // The caller holds the call's lock.
@@ -146,6 +147,30 @@ void end_if_too_late(Core& core, Site& site, const std::shared_ptr<Call>& call) 
   site.worker.post([&core, &site, call, why] { release(core, site, call, "SIP;cause=480;text=\"Ended\"", why); });
 }
 
+// What a final response of the callee's side means.
+Cause cause_of_answer(int code) {
+  switch (code) {
+    case 404:
+    case 604:
+      return Cause::callee_unknown;
+    case 408:
+      return Cause::callee_silent;
+    case 486:
+    case 600:
+      return Cause::callee_busy;
+    case 403:
+    case 480:
+    case 603:
+      return Cause::callee_declined;
+    case 415:
+    case 488:
+    case 606:
+      return Cause::media_refused;
+    default:
+      return Cause::none;
+  }
+}
+
 std::string seconds_text(WallTime from, WallTime to) {
   auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(to - from).count();
   return absl::StrFormat("%.1f s", static_cast<double>(ms) / 1000);
@@ -195,11 +220,12 @@ void end_unanswered(Core& core, Call& call, const sip::Forwarding& context) {
   if (context.best()) {
     int code = context.best()->status();
     const char* who = context.cancelled() ? "the caller gave up" : "it was not taken";
-    return end_call(core, call, code, absl::StrFormat("%s: %d %s", who, code, context.best()->reason()));
+    return end_call(core, call, code, absl::StrFormat("%s: %d %s", who, code, context.best()->reason()),
+                    context.cancelled() ? Cause::none : cause_of_answer(code));
   }
   if (context.cancelled()) return end_call(core, call, 487, "the caller gave up");
   if (context.unreachable()) return end_call(core, call, 500, "the next hop could not be reached");
-  end_call(core, call, 408, "nobody answered");
+  end_call(core, call, 408, "nobody answered", Cause::callee_silent);
 }
 
 void note_request(Call& call, const sip::Message& request) {
@@ -238,12 +264,13 @@ void note_response(Core& core, Site& site, const std::shared_ptr<Call>& call, co
   if (interval > Duration::zero()) refresh(core, site, call, interval);
 }
 
-void end_call(Core& core, Call& call, int code, const std::string& why) {
+void end_call(Core& core, Call& call, int code, const std::string& why, Cause cause) {
   std::string text;
   {
     std::lock_guard lock(call.mutex);
     if (call.state == CallState::ended) return;
     bool talked = call.state == CallState::answered;
+    if (talked) cause = Cause::none;
     call.state = CallState::ended;
     call.since = call.ended = core.clock.wall();
     call.code = talked ? 200 : code;
@@ -254,7 +281,7 @@ void end_call(Core& core, Call& call, int code, const std::string& why) {
                   : absl::StrFormat("not answered, %d: %s", code, call.reason);
   }
   core.calls.remove(call);
-  report_both(core, call, "call.ended", text);
+  report_both(core, call, "call.ended", text, cause);
   if (core.record_call) core.record_call(call);
 }
 

@@ -21,6 +21,6 @@ void note_request(Call& call, const sip::Message& request);
 void note_response(Core& core, Site& site, const std::shared_ptr<Call>& call, const sip::Message& response);
 
 // The call is over: it leaves the table. Again: nothing.
-void end_call(Core& core, Call& call, int code, const std::string& why);
+void end_call(Core& core, Call& call, int code, const std::string& why, Cause cause = Cause::none);
 
 }  // namespace lapwing::scscf

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "common/control/report.h"
 #include "common/runtime/worker.h"
 #include "common/sip/transaction_layer.h"
 #include "tests/scenarios/support/script.h"
@@ -61,15 +62,17 @@ class World {
   void settle();
   void advance(Duration by);
 
-  // kind, IMPI, IMPU and text of everything that was reported to the operator.
+  // Everything that was reported to the operator.
   struct Event {
-    std::string kind, impi, impu, text;
+    std::string kind, impi, impu, text, code;
   };
   std::vector<Event> events;
-  auto report() {
-    return [this](std::string_view kind, std::string_view impi, std::string_view impu, std::string text) {
-      events.push_back({std::string(kind), std::string(impi), std::string(impu), std::move(text)});
-    };
+  control::Report report() {
+    return control::Report(
+        [this](std::string_view kind, std::string_view impi, std::string_view impu, std::string text, Cause cause) {
+          events.push_back({std::string(kind), std::string(impi), std::string(impu), std::move(text),
+                            std::string(diagnosis::code_of(cause))});
+        });
   }
 
   ManualClock clock;

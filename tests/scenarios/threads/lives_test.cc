@@ -228,7 +228,7 @@ TEST(Lives, when_many_handsets_live_on_four_workers_of_each_daemon_then_all_succ
   QuickHss hss;
   ipsec::FakeKernel kernel(7);
   std::atomic<uint64_t> reports{0};
-  auto report = [&reports](std::string_view, std::string_view, std::string_view, std::string) { ++reports; };
+  control::Report report([&reports](auto, auto, auto, auto, auto) { ++reports; });
 
   Stack s_stack(network, Network::scscf, workers, clock, {});
   scscf::Core s_core(scscf_settings(), hss, clock, report);

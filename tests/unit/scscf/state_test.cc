@@ -82,7 +82,7 @@ class StateTest : public testing::Test {
     clock_ = std::make_unique<LifeClock>(wall_);
     Settings settings;
     settings.listen = {*endpoint_from("10.0.0.1:6060")};
-    core_ = std::make_unique<Core>(settings, hss_, *clock_, [](auto, auto, auto, auto) {});
+    core_ = std::make_unique<Core>(settings, hss_, *clock_, control::Report([](auto, auto, auto, auto, auto) {}));
     core_->store = std::make_unique<MemoryStore>(records_);
     auto restored = restore(*core_);
     ASSERT_TRUE(restored.ok()) << restored.status();
