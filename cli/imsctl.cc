@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <ostream>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "cli/completion.h"
@@ -161,6 +162,23 @@ void describe(CLI::App& app, CommandLine& line) {
       ->capture_default_str();
   takes_identity(command("watch", "Events as they happen, until interrupted", &Session::watch),
                  "Only this IMSI, IMPI, IMPU or number");
+  auto* trace = command("trace", "The last messages of a user or a call, SIP and Cx, as a ladder", &Session::trace);
+  takes_identity(trace, "IMSI, IMPI, IMPU or number; a call of `imsctl calls`; a Call-ID; nothing: all messages");
+  auto* follow = trace->add_flag("--follow", line.arguments.follow, "Go on as messages come, until interrupted");
+  trace->add_flag("--full", line.arguments.full, "Each message below its arrow");
+  auto* from =
+      trace->add_option("--from", line.arguments.from, "Show what --save kept, and ask no daemon")->type_name("FILE");
+  from->excludes(follow);
+  for (auto& [name, target, text] :
+       {std::tuple("--save", &line.arguments.save, "Keep the messages, a line of JSON each"),
+        std::tuple("--svg", &line.arguments.svg, "Write the ladder as a picture"),
+        std::tuple("--html", &line.arguments.html, "Write a page with the ladder and all messages")}) {
+    trace->add_option(name, *target, text)->type_name("FILE")->excludes(follow);
+  }
+  auto* capture = command("capture", "The last messages as a pcapng file for Wireshark", &Session::capture);
+  takes_identity(capture, "As for trace");
+  capture->add_option("--output,-o", line.arguments.output, "The file")->type_name("FILE")->required();
+  capture->add_flag("--follow", line.arguments.follow, "Go on as messages come, until interrupted");
   command("status", "What runs: version, uptime, counts", &Session::status);
   command("reload", "Read the daemons' configuration files again", &Session::reload);
   auto* drain = command("drain", "Begin nothing new, and wait until all calls have ended", &Session::drain);

@@ -30,6 +30,8 @@ struct Arguments {
   bool bar = false, unbar = false, no_ifc = false, push = false;  // hss subscriber
   std::string display_name;                                       // likewise
   std::vector<std::string> add_impus, remove_impus, ifc;          // likewise; ifc: files
+  bool follow = false, full = false;                              // trace, capture
+  std::string save, from, svg, html, output;                      // likewise: files
   bool json = false;
   std::chrono::milliseconds timeout{3000};
 };
@@ -49,6 +51,8 @@ class Session {
   int explain();
   int explain_call();
   int diagnoses();
+  int trace();
+  int capture();
   int lint_profile();
   int deregister();
   int watch();
@@ -71,6 +75,10 @@ class Session {
   template <typename Reply>
   int pushed(const std::vector<Answer<Reply>>& answers);
   int lint_file();
+  std::vector<const Daemon*> recording() const;  // those that keep messages
+  bool collect(std::vector<v1::TraceMessage>& messages, int& code);
+  bool judge(const std::vector<const Daemon*>& daemons, const std::vector<grpc::Status>& ended, int& code);
+  int follow_trace();
   // The whole file; nullopt, and an error is printed, when it cannot be read.
   std::optional<std::string> content_of(const std::string& path);
 

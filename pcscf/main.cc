@@ -134,7 +134,10 @@ int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
   Core core(settings_from(config), kernel, clock, control::report_to(events), config.ipsec().spi_min(),
             config.ipsec().spi_max());
 
+  std::optional<trace::Recorder> recorder;
+  if (config.trace().megabytes() > 0) recorder.emplace(clock, size_t{config.trace().megabytes()} << 20, count);
   sip::Stack::Options options;
+  options.transport.recorder = recorder ? &*recorder : nullptr;
   options.connections_per_address = config.gm().connections_per_address();
   options.transport.idle_timeout = duration(config.gm().idle_timeout());
   options.layer = transaction_options(core);
@@ -171,7 +174,8 @@ int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
                                                 .program = "pcscf",
                                                 .name = config.name(),
                                                 .workers = count,
-                                                .reload = [&daemon] { return daemon.reload(); }},
+                                                .reload = [&daemon] { return daemon.reload(); },
+                                                .recorder = recorder ? &*recorder : nullptr},
                                                oper, events);
   if (!control.ok()) {
     pool.stop();

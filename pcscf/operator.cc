@@ -144,6 +144,17 @@ absl::StatusOr<v1::ListRegistrationsReply> PcscfOperator::list_registrations(
   return reply;
 }
 
+std::vector<std::string> PcscfOperator::names_of(std::string_view identity) {
+  std::vector<std::string> names;
+  for (const std::shared_ptr<Handset>& handset : core_.handsets.matching(identity)) {
+    std::lock_guard lock(handset->mutex);
+    names.emplace_back(handset->impi);
+    if (!handset->impu.empty()) names.emplace_back(handset->impu);
+    for (const Text& impu : handset->impus) names.emplace_back(impu);
+  }
+  return names;
+}
+
 absl::StatusOr<v1::DrainReply> PcscfOperator::drain(const v1::DrainRequest& request) {
   return control::drain(core_.draining, request, pool_, stack_);
 }

@@ -12,6 +12,7 @@ class PcscfOperator final : public control::Operator {
   PcscfOperator(Core& core, WorkerPool& pool, sip::Stack& stack) : core_(core), pool_(pool), stack_(stack) {}
   void gauges(v1::StatusReply& reply) override;
   absl::StatusOr<v1::ListRegistrationsReply> list_registrations(const v1::ListRegistrationsRequest& request) override;
+  std::vector<std::string> names_of(std::string_view identity) override;
   absl::StatusOr<v1::DrainReply> drain(const v1::DrainRequest& request) override;
   absl::StatusOr<v1::ShowReply> show(const v1::ShowRequest& request) override;
   absl::StatusOr<v1::ListSaSetsReply> list_sa_sets(const v1::ListSaSetsRequest& request) override;

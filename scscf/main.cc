@@ -1,6 +1,8 @@
 // scscf: registrar and interrogating role of the home network. Wires the parts together; the procedures are in
 // procedures/.
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <thread>
 
 #include "absl/strings/ascii.h"
@@ -13,6 +15,8 @@
 #include "common/sip/next_hop.h"
 #include "common/sip/stack.h"
 #include "common/store/sqlite_store.h"
+#include "common/trace/recorder.h"
+#include "hss-client/cx_codec.h"
 #include "hss-client/freediameter/cx_application.h"
 #include "hss-client/freediameter/cx_client.h"
 #include "lapwing/v1/config.pb.h"
@@ -151,6 +155,28 @@ DiameterOptions diameter_options(const v1::Cx& cx) {
   return options;
 }
 
+// Cx messages without their keys; watchdogs and the like are left out.
+std::function<void(bool, std::string_view, std::string_view)> record_cx(trace::Recorder& recorder, size_t writer,
+                                                                        const v1::Cx& cx) {
+  std::map<std::string, sip::Endpoint, std::less<>> peers;
+  for (const v1::HssPeer& peer : cx.peers()) peers[peer.host()] = *endpoint_from(peer.address());
+  return [&recorder, writer, peers = std::move(peers)](bool incoming, std::string_view host, std::string_view bytes) {
+    auto parsed = diameter::decode(bytes, cx::is_group);
+    auto* message = std::get_if<diameter::Message>(&parsed);
+    if (!message || message->application != cx::application_id) return;
+    cx::wipe_secrets(message->avps);
+    auto found = peers.find(host);
+    const sip::Endpoint remote = found == peers.end() ? sip::Endpoint{} : found->second;
+    recorder.record(writer,
+                    {.kind = trace::Kind::diameter,
+                     .incoming = incoming,
+                     .carrier = trace::Carrier::tcp,
+                     .local = {},
+                     .remote = {remote.address, remote.port}},
+                    diameter::encode(*message));
+  };
+}
+
 absl::Status take_up(Core& core) {
   absl::StatusOr<Restored> restored = restore(core);
   if (!restored.ok()) return restored.status();
@@ -168,7 +194,12 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   SystemClock clock;
   uint32_t count = config.workers() != 0 ? config.workers() : std::max(1U, std::thread::hardware_concurrency());
   control::Events events(clock);
-  auto diameter = DiameterCore::create(diameter_options(config.cx()), {cx_application()}, [&daemon] {
+  // The last writer is Diameter.
+  std::optional<trace::Recorder> recorder;
+  if (config.trace().megabytes() > 0) recorder.emplace(clock, size_t{config.trace().megabytes()} << 20, count + 1);
+  DiameterOptions with_diameter = diameter_options(config.cx());
+  if (recorder) with_diameter.on_message = record_cx(*recorder, count, config.cx());
+  auto diameter = DiameterCore::create(std::move(with_diameter), {cx_application()}, [&daemon] {
     LW_LOG(error, "the Diameter framework died: leaving, so that the supervisor starts us again");
     daemon.stop(diameter_died);
   });
@@ -190,6 +221,7 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
     core.record_call = [&records](Call& call) { records->write(call); };
   }
   sip::Stack::Options options;
+  options.transport.recorder = recorder ? &*recorder : nullptr;
   options.connections_per_address = 4096;
   options.layer = transaction_options(core);
   sip::Stack stack(pool, options);
@@ -227,7 +259,8 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
                                                 .program = "scscf",
                                                 .name = config.name(),
                                                 .workers = count,
-                                                .reload = [&daemon] { return daemon.reload(); }},
+                                                .reload = [&daemon] { return daemon.reload(); },
+                                                .recorder = recorder ? &*recorder : nullptr},
                                                oper, events);
   if (!control.ok()) {
     pool.stop();

@@ -205,6 +205,23 @@ absl::StatusOr<v1::LintProfileReply> ScscfOperator::lint_profile(const v1::LintP
   return reply;
 }
 
+std::vector<std::string> ScscfOperator::names_of(std::string_view identity) {
+  std::vector<std::string> names;
+  if (std::string impi = core_.registrar.find(identity); !impi.empty()) {
+    core_.registrar.with_existing(impi, [&](User& user) {
+      for (const Registration& registration : user.registrations) {
+        for (const Identity& one : registration.set()) names.push_back(one.uri);
+      }
+      if (!user.last_impu.empty()) names.emplace_back(user.last_impu);
+    });
+    names.push_back(std::move(impi));
+  }
+  for (const std::shared_ptr<Call>& call : core_.calls.all()) {
+    if (call->id == identity) names.push_back(call->call_id);
+  }
+  return names;
+}
+
 absl::StatusOr<v1::DrainReply> ScscfOperator::drain(const v1::DrainRequest& request) {
   v1::DrainReply reply = control::drain(core_.draining, request, pool_, stack_);
   reply.set_calls(static_cast<uint32_t>(core_.calls.size()));

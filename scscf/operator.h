@@ -17,6 +17,7 @@ class ScscfOperator final : public control::Operator {
   absl::StatusOr<v1::ListCallsReply> list_calls(const v1::ListCallsRequest& request) override;
   absl::StatusOr<v1::HangupReply> hangup(const v1::HangupRequest& request) override;
   absl::StatusOr<v1::ExplainCallReply> explain_call(const v1::ExplainCallRequest& request) override;
+  std::vector<std::string> names_of(std::string_view identity) override;
   absl::StatusOr<v1::DrainReply> drain(const v1::DrainRequest& request) override;
   absl::StatusOr<v1::LintProfileReply> lint_profile(const v1::LintProfileRequest& request) override;
   absl::StatusOr<v1::DeregisterReply> deregister(const v1::DeregisterRequest& request) override;

@@ -9,9 +9,12 @@
 
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include "absl/strings/str_format.h"
 #include "common/control/listen_address.h"
+#include "common/sip/transport.h"
+#include "common/trace/selector.h"
 #include "lapwing/v1/control.grpc.pb.h"
 
 namespace lapwing::control {
@@ -44,6 +47,21 @@ uint32_t checked_limit(uint32_t asked) {
 
 absl::Status not_here(std::string_view call) {
   return absl::UnimplementedError(absl::StrFormat("this daemon does not answer %s", call));
+}
+
+v1::TraceMessage to_message(const trace::Record& record, const std::string& program) {
+  auto text_of = [](const trace::Party& party) { return sip::Endpoint{party.address, party.port}.text(); };
+  v1::TraceMessage out;
+  const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(record.at.time_since_epoch()).count();
+  *out.mutable_time() = google::protobuf::util::TimeUtil::NanosecondsToTimestamp(nanoseconds);
+  out.set_program(program);
+  out.set_incoming(record.envelope.incoming);
+  out.set_carrier(record.envelope.kind == trace::Kind::diameter ? "diameter"
+                                                                : std::string(trace::text_of(record.envelope.carrier)));
+  out.set_local(text_of(record.envelope.local));
+  out.set_remote(text_of(record.envelope.remote));
+  out.set_message(record.bytes);
+  return out;
 }
 
 class ControlService final : public v1::Control::Service {
@@ -172,6 +190,29 @@ class ControlService final : public v1::Control::Service {
     return stopped ? grpc::Status(grpc::UNAVAILABLE, "the daemon stops") : grpc::Status::OK;
   }
 
+  grpc::Status Trace(grpc::ServerContext* context, const v1::TraceRequest* request,
+                     grpc::ServerWriter<v1::TraceMessage>* writer) override {
+    if (auto wrong = identity_error(request->identity(), false); !wrong.ok()) return wrong;
+    if (!options_.recorder) return {grpc::FAILED_PRECONDITION, "no messages are kept here: set trace.megabytes"};
+    std::vector<std::string> names(request->names().begin(), request->names().end());
+    if (!request->identity().empty()) {
+      names.push_back(request->identity());
+      for (std::string& name : operator_.names_of(request->identity())) names.push_back(std::move(name));
+    }
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_) return {grpc::UNAVAILABLE, "the daemon stops"};
+      if (following_ >= ControlServer::watchers_limit) {
+        return {grpc::RESOURCE_EXHAUSTED, absl::StrFormat("%d clients trace already", ControlServer::watchers_limit)};
+      }
+      ++following_;
+    }
+    grpc::Status result = trace_to(*context, trace::Selector(std::move(names)), request->follow(), *writer);
+    std::lock_guard lock(mutex_);
+    --following_;
+    return result;
+  }
+
   void send_watchers_away() {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -179,12 +220,34 @@ class ControlService final : public v1::Control::Service {
   }
 
  private:
+  grpc::Status trace_to(grpc::ServerContext& context, trace::Selector selector, bool follow,
+                        grpc::ServerWriter<v1::TraceMessage>& writer) {
+    writer.SendInitialMetadata();
+    uint64_t last = 0;
+    while (true) {
+      const std::vector<trace::Record> records = options_.recorder->after(last);
+      for (const trace::Record& record : records) selector.learn(record);
+      for (const trace::Record& record : records) {
+        last = record.number;
+        if (!selector.takes(record)) continue;
+        if (!writer.Write(to_message(record, options_.program))) return grpc::Status::OK;
+      }
+      if (!follow || context.IsCancelled()) return grpc::Status::OK;
+      {
+        std::lock_guard lock(mutex_);
+        if (stopping_) return {grpc::UNAVAILABLE, "the daemon stops"};
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+
   const ControlOptions options_;
   Operator& operator_;
   Events& events_;
   const WallTime started_;
   std::mutex mutex_;
   bool stopping_ = false;
+  int following_ = 0;
   std::set<std::shared_ptr<Events::Subscription>> watching_;
 };
 
@@ -245,6 +308,9 @@ absl::StatusOr<v1::ExplainCallReply> Operator::explain_call(const v1::ExplainCal
 }
 absl::StatusOr<v1::LintProfileReply> Operator::lint_profile(const v1::LintProfileRequest&) {
   return not_here("LintProfile");
+}
+std::vector<std::string> Operator::names_of(std::string_view) {
+  return {};
 }
 absl::StatusOr<v1::DrainReply> Operator::drain(const v1::DrainRequest&) {
   return not_here("Drain");

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "common/control/daemon.h"
 #include "common/control/events.h"
+#include "common/trace/recorder.h"
 #include "lapwing/v1/control.pb.h"
 
 namespace lapwing::control {
@@ -41,6 +42,8 @@ class Operator {
   virtual absl::StatusOr<v1::HangupReply> hangup(const v1::HangupRequest& request);
   virtual absl::StatusOr<v1::ExplainCallReply> explain_call(const v1::ExplainCallRequest& request);
   virtual absl::StatusOr<v1::LintProfileReply> lint_profile(const v1::LintProfileRequest& request);
+  // What else the user's or the call's messages are known by: its private and public identities, a Call-ID.
+  virtual std::vector<std::string> names_of(std::string_view identity);
   virtual absl::StatusOr<v1::DrainReply> drain(const v1::DrainRequest& request);
   // The LabHss service; reason is 0 to 3 here.
   virtual absl::StatusOr<v1::ListSubscribersReply> list_subscribers(const v1::ListSubscribersRequest& request);
@@ -57,6 +60,7 @@ struct ControlOptions {
   bool lab_hss = false;                        // serve LabHss too
   std::function<Reloaded()> reload = nullptr;  // of the daemon; null: it cannot
   size_t watch_queue = 1024;
+  trace::Recorder* recorder = nullptr;  // outlives the server
 };
 
 class ControlServer {

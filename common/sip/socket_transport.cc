@@ -195,6 +195,7 @@ void SocketTransport::receive_datagrams(const std::shared_ptr<Datagrams>& socket
       // Keep-alives (RFC 5626 section 3.5.1, plain CRLF or NUL) and compressed messages.
       if (size <= 4 || (static_cast<unsigned char>(buffer_[0]) & 0xf8) == 0xf8) continue;
       Flow flow{Protocol::udp, socket->local, {from.address(), from.port()}, 0};
+      record(true, flow, {buffer_.data(), size});
       if (receiver_) receiver_->received(std::string(buffer_.data(), size), flow);
     }
     if (socket->socket.is_open()) receive_datagrams(socket);
@@ -240,6 +241,20 @@ void SocketTransport::fail(Failed on_failure, absl::Status status) {
   worker_.post([on_failure = std::move(on_failure), status = std::move(status)]() mutable { on_failure(status); });
 }
 
+void SocketTransport::record(bool incoming, const Flow& flow, std::string_view bytes) {
+  if (!options_.recorder) return;
+  auto carrier = flow.protocol == Protocol::udp   ? trace::Carrier::udp
+                 : flow.protocol == Protocol::tcp ? trace::Carrier::tcp
+                                                  : trace::Carrier::tls;
+  options_.recorder->record(worker_.index(),
+                            {.kind = trace::Kind::sip,
+                             .incoming = incoming,
+                             .carrier = carrier,
+                             .local = {flow.local.address, flow.local.port},
+                             .remote = {flow.remote.address, flow.remote.port}},
+                            bytes);
+}
+
 void SocketTransport::send(const Flow& flow, std::string_view bytes, Failed on_failure) {
   if (flow.protocol == Protocol::udp) {
     send_datagram(flow, bytes, std::move(on_failure));
@@ -253,6 +268,7 @@ void SocketTransport::send_datagram(const Flow& flow, std::string_view bytes, Fa
   if (found == datagrams_.end()) {
     return fail(std::move(on_failure), absl::NotFoundError("no UDP socket on " + flow.local.text()));
   }
+  record(false, flow, bytes);  // before the peer can act on it
   asio::error_code error;
   found->second->socket.send_to(asio::buffer(bytes.data(), bytes.size()), {flow.remote.address, flow.remote.port}, 0,
                                 error);

@@ -22,6 +22,7 @@
 #include "common/runtime/worker.h"
 #include "common/sip/stream_framer.h"
 #include "common/sip/transport.h"
+#include "common/trace/recorder.h"
 
 namespace lapwing::sip {
 
@@ -79,6 +80,7 @@ class SocketTransport final : public Transport {
     // false: connections are reset when they are closed, also by the end of the process, and the system has nothing
     // left to send of them. For hosts whose IPsec policies may go at any time.
     bool linger = true;
+    trace::Recorder* recorder = nullptr;  // gets all messages; its writers are the workers, by index
   };
   SocketTransport(Worker& worker, ConnectionIndex& index, const Options& options);
   ~SocketTransport() override;
@@ -114,6 +116,7 @@ class SocketTransport final : public Transport {
   void open(const Flow& flow, std::string bytes, Failed on_failure);
   void reset(uint64_t connection);
   void fail(Failed on_failure, absl::Status status);
+  void record(bool incoming, const Flow& flow, std::string_view bytes);
   uint64_t next_connection_id();
 
   Worker& worker_;

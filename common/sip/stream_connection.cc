@@ -154,9 +154,11 @@ bool StreamConnection::take_messages() {
       send("\r\n", {});
     } else if (auto* complete = std::get_if<StreamFramer::Complete>(&event)) {
       if (!is_response(complete->bytes) && !complete->bytes.starts_with("ACK ")) ++owed_;
+      transport_.record(true, flow_, complete->bytes);
       transport_.receiver_->received(std::move(complete->bytes), flow_);
     } else if (auto* broken = std::get_if<StreamFramer::Broken>(&event)) {
       if (!broken->headers.empty()) {
+        transport_.record(true, flow_, broken->headers);
         transport_.receiver_->received_broken(std::move(broken->headers), broken->status, broken->why, flow_);
       }
       finish(absl::InvalidArgumentError("lost framing: " + broken->why));
@@ -201,6 +203,7 @@ void StreamConnection::send(std::string bytes, Transport::Failed on_failure) {
   }
   if (owed_ > 0 && is_final_response(bytes)) --owed_;
   unsent_bytes_ += bytes.size();
+  if (bytes.size() > 4) transport_.record(false, flow_, bytes);  // else it is a keep-alive
   unsent_.push_back({std::move(bytes), std::move(on_failure)});
   if (established_) write();
 }

@@ -49,6 +49,8 @@ struct DiameterOptions {
   size_t queue_limit = 4096;          // messages that wait for the sender thread
   bool guarded = true;                // see guard.h; false only in tests of what it guards from
   size_t held_limit = 1024;           // requests of others that wait for our answer; beyond it they get 3004
+  // Gets every message as it is on the wire, keys included, with the peer's host. From the framework's threads.
+  std::function<void(bool incoming, std::string_view host, std::string_view bytes)> on_message = nullptr;
 };
 
 struct DiameterApplication {

@@ -265,6 +265,7 @@ void State::on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other
     case HOOK_DATA_RECEIVED: {
       NotCancelled guard;
       auto* received = static_cast<fd_cnx_rcvdata*>(other);
+      core->tell_message(true, peer, {reinterpret_cast<const char*>(received->buffer), received->length});
       core->base_message_received({received->buffer, received->length});
       if (!core->options.guarded) break;
       if (core->take_answer({received->buffer, received->length})) break;
@@ -275,6 +276,7 @@ void State::on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other
     case HOOK_MESSAGE_SENT: {
       NotCancelled guard;
       core->message_sent(message);
+      core->tell_sent(peer, message);
       core->cer_sent(peer, message);
       break;
     }
@@ -321,6 +323,20 @@ void State::on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other
 }
 
 // Remembers under which hop-by-hop identifier one of our requests leaves.
+void State::tell_message(bool incoming, const peer_hdr* peer, std::string_view bytes) const {
+  if (!options.on_message) return;
+  options.on_message(incoming, peer ? std::string_view(peer->info.pi_diamid, peer->info.pi_diamidlen) : "", bytes);
+}
+
+void State::tell_sent(const peer_hdr* peer, msg* message) const {
+  if (!options.on_message) return;
+  uint8_t* bytes = nullptr;
+  size_t length = 0;
+  if (fd_msg_bufferize(message, &bytes, &length) != 0) return;
+  tell_message(false, peer, {reinterpret_cast<const char*>(bytes), length});
+  free(bytes);
+}
+
 void State::message_sent(msg* message) {
   void (*callback)(void*, msg**) = nullptr;
   void* own = nullptr;

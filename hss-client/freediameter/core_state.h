@@ -99,6 +99,8 @@ struct DiameterCore::State {
   static void on_hook(fd_hook_type type, msg* message, peer_hdr* peer, void* other, fd_hook_permsgdata*, void*);
   static int choose_peer(void*, msg** message, fd_list* candidates);
   void message_sent(msg* message);
+  void tell_message(bool incoming, const peer_hdr* peer, std::string_view bytes) const;
+  void tell_sent(const peer_hdr* peer, msg* message) const;
   bool take_answer(std::span<uint8_t> bytes);
   void message_dropped(msg* message, const char* why);
   void refused_by_routing(msg* request, const char* why, bool elsewhere);

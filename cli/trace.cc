@@ -1,0 +1,222 @@
+// imsctl trace and imsctl capture: the daemons' messages as a ladder, as a picture, as a file for Wireshark.
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <mutex>
+#include <sstream>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "cli/json.h"
+#include "cli/ladder.h"
+#include "cli/pcapng.h"
+#include "cli/session.h"
+
+namespace lapwing::cli {
+namespace {
+
+using Take = std::function<void(v1::TraceMessage)>;
+
+// Reads from all daemons at once, until each has told all, or for ever. Returns what went wrong, one for each daemon.
+std::vector<grpc::Status> read_all(const std::vector<const Daemon*>& daemons, const v1::TraceRequest& request,
+                                   std::chrono::milliseconds timeout, const Take& take) {
+  std::vector<grpc::Status> ended(daemons.size());
+  std::vector<std::thread> streams;
+  for (size_t i = 0; i < daemons.size(); ++i) {
+    streams.emplace_back([&, i] {
+      grpc::ClientContext context;
+      if (!request.follow()) context.set_deadline(std::chrono::system_clock::now() + timeout);
+      const auto stream = daemons[i]->control().Trace(&context, request);
+      v1::TraceMessage message;
+      while (stream->Read(&message)) take(std::move(message));
+      ended[i] = stream->Finish();
+    });
+  }
+  for (std::thread& stream : streams) stream.join();
+  return ended;
+}
+
+bool write_file(const std::string& path, const std::string& content, std::ostream& err) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << content;
+  file.close();
+  if (file) return true;
+  err << "imsctl: " << path << ": cannot be written\n";
+  return false;
+}
+
+}  // namespace
+
+std::vector<const Daemon*> Session::recording() const {
+  std::vector<const Daemon*> out;
+  for (const Daemon& daemon : daemons_) {
+    if (daemon.role() != Role::labhss) out.push_back(&daemon);
+  }
+  return out;
+}
+
+// False: nothing answered; `code` says how it ends.
+bool Session::collect(std::vector<v1::TraceMessage>& messages, int& code) {
+  if (!arguments_.from.empty()) {
+    auto content = content_of(arguments_.from);
+    if (!content) return code = usage, false;
+    std::istringstream lines(*content);
+    size_t number = 0;
+    for (std::string line; std::getline(lines, line);) {
+      ++number;
+      if (line.empty()) continue;
+      if (google::protobuf::util::JsonStringToMessage(line, &messages.emplace_back()).ok()) continue;
+      err_ << "imsctl: " << arguments_.from << ":" << number << ": is no message of `imsctl trace --save`\n";
+      return code = usage, false;
+    }
+    return true;
+  }
+  if (code = known({Role::pcscf, Role::scscf}); code != ok) return false;
+  v1::TraceRequest request;
+  request.set_identity(arguments_.identity);
+  const auto daemons = recording();
+  std::mutex taking;
+  const auto ended = read_all(daemons, request, arguments_.timeout, [&](v1::TraceMessage message) {
+    std::lock_guard lock(taking);
+    messages.push_back(std::move(message));
+  });
+  return judge(daemons, ended, code);
+}
+
+bool Session::judge(const std::vector<const Daemon*>& daemons, const std::vector<grpc::Status>& ended, int& code) {
+  bool any = false;
+  for (size_t i = 0; i < ended.size(); ++i) {
+    any = any || ended[i].ok();
+    if (!ended[i].ok()) err_ << "imsctl: " << failure_text(*daemons[i], ended[i], arguments_.timeout) << "\n";
+  }
+  code = any ? ok : not_reachable;
+  return any;
+}
+
+int Session::trace() {
+  if (arguments_.follow) return follow_trace();
+  std::vector<v1::TraceMessage> messages;
+  int code = ok;
+  if (!collect(messages, code)) return code;
+  if (!arguments_.save.empty()) {
+    std::string lines;
+    for (const v1::TraceMessage& one : messages) absl::StrAppend(&lines, json_text(one, false), "\n");
+    if (!write_file(arguments_.save, lines, err_)) return usage;
+  }
+  const bool none = messages.empty();
+  if (arguments_.json) {
+    for (const v1::TraceMessage& one : messages) out_ << json_text(one, false) << "\n";
+    return none ? not_found : ok;
+  }
+  const Ladder ladder = ladder_of(std::move(messages));
+  const std::string title =
+      absl::StrCat("Trace of ", arguments_.identity.empty() ? "all messages" : arguments_.identity);
+  if (!arguments_.svg.empty() && !write_file(arguments_.svg, ladder_svg(ladder), err_)) return usage;
+  if (!arguments_.html.empty() && !write_file(arguments_.html, ladder_html(ladder, title), err_)) return usage;
+  if (none) {
+    out_ << "No message of it is kept. The daemons keep the last "
+         << "trace.megabytes of messages; a restart forgets them.\n";
+    return not_found;
+  }
+  out_ << ladder_text(ladder, {.width = around_.width, .colour = around_.width > 0, .full = arguments_.full});
+  return ok;
+}
+
+// Arrows as they come. Both ends of a message come within moments of each other: it waits for its twin.
+int Session::follow_trace() {
+  if (int code = known({Role::pcscf, Role::scscf}); code != ok) return code;
+  v1::TraceRequest request;
+  request.set_identity(arguments_.identity);
+  request.set_follow(true);
+  std::mutex taking;
+  std::vector<v1::TraceMessage> waiting, all;
+  bool over = false;
+  std::string heading;
+  auto print = [&] {
+    std::vector<v1::TraceMessage> batch;
+    {
+      std::lock_guard lock(taking);
+      batch.swap(waiting);
+    }
+    if (batch.empty()) return;
+    if (arguments_.json) {
+      for (const v1::TraceMessage& one : batch) out_ << json_text(one, false) << "\n";
+      out_ << std::flush;
+      return;
+    }
+    const Ladder ladder = ladder_of(std::move(batch));
+    std::string text =
+        ladder_text(ladder, {.width = around_.width, .colour = around_.width > 0, .full = arguments_.full});
+    const std::string head = text.substr(0, text.find('\n') + 1);
+    out_ << (head == heading ? text.substr(head.size()) : text) << std::flush;
+    heading = head;
+  };
+  std::thread printer([&] {
+    while (true) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(300));
+      print();
+      std::lock_guard lock(taking);
+      if (over && waiting.empty()) return;
+    }
+  });
+  const auto daemons = recording();
+  const auto ended = read_all(daemons, request, arguments_.timeout, [&](v1::TraceMessage message) {
+    std::lock_guard lock(taking);
+    waiting.push_back(std::move(message));
+  });
+  {
+    std::lock_guard lock(taking);
+    over = true;
+  }
+  printer.join();
+  int code = ok;
+  judge(daemons, ended, code);
+  return not_reachable;
+}
+
+int Session::capture() {
+  if (arguments_.output.empty()) {
+    err_ << "imsctl: capture needs --output FILE\n";
+    return usage;
+  }
+  std::ofstream file(arguments_.output, std::ios::binary | std::ios::trunc);
+  file << pcapng_head("imsctl " LAPWING_VERSION);
+  size_t count = 0;
+  auto write = [&](const v1::TraceMessage& message) {
+    file << pcapng_block(message);
+    ++count;
+    if (arguments_.follow) file.flush();
+  };
+  int code = ok;
+  if (arguments_.follow) {
+    if (code = known({Role::pcscf, Role::scscf}); code != ok) return code;
+    v1::TraceRequest request;
+    request.set_identity(arguments_.identity);
+    request.set_follow(true);
+    std::mutex taking;
+    const auto daemons = recording();
+    const auto ended = read_all(daemons, request, arguments_.timeout, [&](const v1::TraceMessage& message) {
+      std::lock_guard lock(taking);
+      write(message);
+    });
+    judge(daemons, ended, code);
+    return not_reachable;
+  }
+  std::vector<v1::TraceMessage> messages;
+  if (!collect(messages, code)) return code;
+  std::sort(messages.begin(), messages.end(), [](const v1::TraceMessage& a, const v1::TraceMessage& b) {
+    return std::pair(a.time().seconds(), a.time().nanos()) < std::pair(b.time().seconds(), b.time().nanos());
+  });
+  for (const v1::TraceMessage& message : messages) write(message);
+  file.close();
+  if (!file) {
+    err_ << "imsctl: " << arguments_.output << ": cannot be written\n";
+    return usage;
+  }
+  out_ << count << " messages are in " << arguments_.output << "; open it with Wireshark or tshark -r\n";
+  return count > 0 ? ok : not_found;
+}
+
+}  // namespace lapwing::cli
