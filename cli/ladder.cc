@@ -59,26 +59,6 @@ class Places {
   std::map<std::string, std::set<std::string>> by_address_;
 };
 
-// What one daemon sent and another received is kept once, as it was sent.
-std::vector<v1::TraceMessage> without_doubles(std::vector<v1::TraceMessage> messages) {
-  std::multimap<std::string, std::pair<WallTime, std::string>> sent;  // by content: when, and by whom
-  for (const v1::TraceMessage& one : messages) {
-    if (!one.incoming()) sent.emplace(one.message(), std::pair(wall_time(one.time()), one.program()));
-  }
-  std::erase_if(messages, [&](const v1::TraceMessage& one) {
-    if (!one.incoming()) return false;
-    auto [from, to] = sent.equal_range(one.message());
-    for (auto twin = from; twin != to; ++twin) {
-      const auto apart = wall_time(one.time()) - twin->second.first;
-      if (twin->second.second == one.program() || apart > on_the_way || apart < -on_the_way) continue;
-      sent.erase(twin);
-      return true;
-    }
-    return false;
-  });
-  return messages;
-}
-
 std::string first_line(const std::string& message) {
   return message.substr(0, message.find_first_of("\r\n"));
 }
@@ -165,6 +145,28 @@ size_t rank_of(const std::string& column, const std::string& first_handset) {
 
 }  // namespace
 
+std::vector<v1::TraceMessage> without_doubles(std::vector<v1::TraceMessage> messages) {
+  std::multimap<std::string, std::pair<WallTime, std::string>> sent;  // by content: when, and by whom
+  for (const v1::TraceMessage& one : messages) {
+    if (!one.incoming()) sent.emplace(one.message(), std::pair(wall_time(one.time()), one.program()));
+  }
+  std::erase_if(messages, [&](const v1::TraceMessage& one) {
+    if (!one.incoming()) return false;
+    auto [from, to] = sent.equal_range(one.message());
+    for (auto twin = from; twin != to; ++twin) {
+      const auto apart = wall_time(one.time()) - twin->second.first;
+      if (twin->second.second == one.program() || apart > on_the_way || apart < -on_the_way) continue;
+      sent.erase(twin);
+      return true;
+    }
+    return false;
+  });
+  std::sort(messages.begin(), messages.end(), [](const v1::TraceMessage& a, const v1::TraceMessage& b) {
+    return std::pair(a.time().seconds(), a.time().nanos()) < std::pair(b.time().seconds(), b.time().nanos());
+  });
+  return messages;
+}
+
 Ladder ladder_of(std::vector<v1::TraceMessage> messages) {
   const Places places(messages);
   Ladder ladder;
@@ -172,9 +174,6 @@ Ladder ladder_of(std::vector<v1::TraceMessage> messages) {
   std::string first_handset;
   std::set<std::string> columns;
   messages = without_doubles(std::move(messages));
-  std::sort(messages.begin(), messages.end(), [](const v1::TraceMessage& a, const v1::TraceMessage& b) {
-    return std::pair(a.time().seconds(), a.time().nanos()) < std::pair(b.time().seconds(), b.time().nanos());
-  });
   for (v1::TraceMessage& one : messages) {
     std::string here = places.local(one), there = places.remote(one);
     if (first_handset.empty() && there.starts_with("UE ")) first_handset = there;

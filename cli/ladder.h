@@ -23,6 +23,9 @@ struct Ladder {
   std::vector<LadderStep> steps;     // by time
 };
 
+// What one daemon sent and another received is kept once, as it was sent; by time.
+std::vector<v1::TraceMessage> without_doubles(std::vector<v1::TraceMessage> messages);
+
 Ladder ladder_of(std::vector<v1::TraceMessage> messages);
 
 struct LadderStyle {

@@ -3,8 +3,7 @@
 #include <asio/ip/address.hpp>
 #include <cstdint>
 
-#include "common/runtime/values.h"
-#include "common/sip/transport.h"
+#include "absl/strings/numbers.h"
 
 namespace lapwing::cli {
 namespace {
@@ -70,19 +69,25 @@ void tag(std::string& out, Tag code, uint32_t number) {
   tag(out, code, value);
 }
 
+// An address and a port as sip::Endpoint::text() writes them; the port is 0 where it is not known.
 void tag_end(std::string& out, const std::string& text, bool source) {
-  auto endpoint = endpoint_from(text);
-  if (!endpoint.ok()) return;
-  if (endpoint->address.is_v4()) {
-    const auto bytes = endpoint->address.to_v4().to_bytes();
-    tag(out, source ? ip_source : ip_target,
-        std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  const size_t colon = text.rfind(':');
+  if (colon == text.npos) return;
+  std::string host = text.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  asio::error_code error;
+  const asio::ip::address address = asio::ip::make_address(host, error);
+  uint32_t port = 0;
+  if (error || address.is_unspecified() || !absl::SimpleAtoi(text.substr(colon + 1), &port)) return;
+  auto put_address = [&](Tag code, const auto& bytes) {
+    tag(out, code, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+  };
+  if (address.is_v4()) {
+    put_address(source ? ip_source : ip_target, address.to_v4().to_bytes());
   } else {
-    const auto bytes = endpoint->address.to_v6().to_bytes();
-    tag(out, source ? ip6_source : ip6_target,
-        std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
+    put_address(source ? ip6_source : ip6_target, address.to_v6().to_bytes());
   }
-  tag(out, source ? source_port : target_port, endpoint->port);
+  tag(out, source ? source_port : target_port, port);
 }
 
 }  // namespace

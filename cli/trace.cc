@@ -1,7 +1,6 @@
 // imsctl trace and imsctl capture: the daemons' messages as a ladder, as a picture, as a file for Wireshark.
 #include <google/protobuf/util/json_util.h>
 
-#include <algorithm>
 #include <fstream>
 #include <functional>
 #include <mutex>
@@ -206,9 +205,7 @@ int Session::capture() {
   }
   std::vector<v1::TraceMessage> messages;
   if (!collect(messages, code)) return code;
-  std::sort(messages.begin(), messages.end(), [](const v1::TraceMessage& a, const v1::TraceMessage& b) {
-    return std::pair(a.time().seconds(), a.time().nanos()) < std::pair(b.time().seconds(), b.time().nanos());
-  });
+  messages = without_doubles(std::move(messages));
   for (const v1::TraceMessage& message : messages) write(message);
   file.close();
   if (!file) {

@@ -157,10 +157,12 @@ DiameterOptions diameter_options(const v1::Cx& cx) {
 
 // Cx messages without their keys; watchdogs and the like are left out.
 std::function<void(bool, std::string_view, std::string_view)> record_cx(trace::Recorder& recorder, size_t writer,
-                                                                        const v1::Cx& cx) {
+                                                                        const v1::ScscfConfig& config) {
   std::map<std::string, sip::Endpoint, std::less<>> peers;
-  for (const v1::HssPeer& peer : cx.peers()) peers[peer.host()] = *endpoint_from(peer.address());
-  return [&recorder, writer, peers = std::move(peers)](bool incoming, std::string_view host, std::string_view bytes) {
+  for (const v1::HssPeer& peer : config.cx().peers()) peers[peer.host()] = *endpoint_from(peer.address());
+  const auto ours = endpoint_from(config.listen(0))->address;  // the port of Diameter is the system's choice
+  return [&recorder, writer, ours, peers = std::move(peers)](bool incoming, std::string_view host,
+                                                             std::string_view bytes) {
     auto parsed = diameter::decode(bytes, cx::is_group);
     auto* message = std::get_if<diameter::Message>(&parsed);
     if (!message || message->application != cx::application_id) return;
@@ -171,7 +173,7 @@ std::function<void(bool, std::string_view, std::string_view)> record_cx(trace::R
                     {.kind = trace::Kind::diameter,
                      .incoming = incoming,
                      .carrier = trace::Carrier::tcp,
-                     .local = {},
+                     .local = {ours, 0},
                      .remote = {remote.address, remote.port}},
                     diameter::encode(*message));
   };
@@ -198,8 +200,8 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   std::optional<trace::Recorder> recorder;
   if (config.trace().megabytes() > 0) recorder.emplace(clock, size_t{config.trace().megabytes()} << 20, count + 1);
   DiameterOptions with_diameter = diameter_options(config.cx());
-  if (recorder) with_diameter.on_message = record_cx(*recorder, count, config.cx());
-  auto diameter = DiameterCore::create(std::move(with_diameter), {cx_application()}, [&daemon] {
+  if (recorder) with_diameter.on_message = record_cx(*recorder, count, config);
+  auto diameter = DiameterCore::create(with_diameter, {cx_application()}, [&daemon] {
     LW_LOG(error, "the Diameter framework died: leaving, so that the supervisor starts us again");
     daemon.stop(diameter_died);
   });

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # runs: esp-kernel
-# limit: 120
+# limit: 300
 """No key leaves: what the daemons print at debug level, what imsctl shows and watches, and what goes to handsets hold none of
 those in use, in no spelling. The keys are computed here (aka.py) from the RAND of each challenge on the wire, and compared with
 what the kernel was given. Handsets register, register again, leave, answer wrongly, out of sequence, not at all, and send
