@@ -10,6 +10,7 @@
 #include "common/sip/stack.h"
 #include "common/store/sqlite_store.h"
 #include "lapwing/v1/config.pb.h"
+#include "pcscf/config_check.h"
 #include "pcscf/core.h"
 #include "pcscf/ipsec/netlink_kernel.h"
 #include "pcscf/operator.h"
@@ -54,26 +55,6 @@ Settings settings_from(const v1::PcscfConfig& config) {
   s.core_timers = sip::TimerValues::of(duration(t.core_t1()), duration(t.core_t2()), duration(t.core_t4()));
   s.handset_timers = sip::TimerValues::of(duration(t.handset_t1()), duration(t.handset_t2()), duration(t.handset_t4()));
   return s;
-}
-
-absl::Status check(const v1::PcscfConfig& config, const config::Locations& where) {
-  if (config.ipsec().spi_min() > config.ipsec().spi_max()) {
-    return where.error("ipsec.spi_min", "is above ipsec.spi_max");
-  }
-  for (int i = 0; i < config.ipsec().algorithms_size(); ++i) {
-    auto pair = ipsec::algorithms_from(config.ipsec().algorithms(i));
-    if (!pair.ok())
-      return where.error(absl::StrFormat("ipsec.algorithms[%d]", i), std::string(pair.status().message()));
-  }
-  if (config.gm().protected_client_ports_size() < 3) {
-    return where.error("gm.protected_client_ports", "give three ports at least: they alternate on re-registration");
-  }
-  for (int i = 0; i < config.gm().protected_client_ports_size(); ++i) {
-    if (config.gm().protected_client_ports(i) == config.gm().protected_server_port()) {
-      return where.error("gm.protected_client_ports", "holds the protected server port: they must differ");
-    }
-  }
-  return absl::OkStatus();
 }
 
 absl::Status listen_all(sip::Stack& stack, const Settings& settings) {

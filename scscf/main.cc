@@ -21,6 +21,7 @@
 #include "hss-client/freediameter/cx_client.h"
 #include "lapwing/v1/config.pb.h"
 #include "scscf/call_records.h"
+#include "scscf/config_check.h"
 #include "scscf/core.h"
 #include "scscf/operator.h"
 #include "scscf/procedures/pushes.h"
@@ -37,24 +38,6 @@ constexpr int diameter_died = 3;
 
 std::string realm_of(const std::string& host) {
   return host.substr(host.find('.') + 1);
-}
-
-absl::StatusOr<SharedIfcSets> shared_sets_from(const v1::Services& services, const config::Locations* where) {
-  SharedIfcSets sets;
-  for (int i = 0; i < services.shared_sets_size(); ++i) {
-    const v1::SharedIfcSet& set = services.shared_sets(i);
-    for (int j = 0; j < set.ifc_size(); ++j) {
-      auto criterion = parse_filter_criteria(set.ifc(j));
-      if (criterion.ok()) {
-        sets[set.id()].push_back(std::move(*criterion));
-        continue;
-      }
-      std::string why(criterion.status().message());
-      return where ? where->error(absl::StrFormat("services.shared_sets[%d].ifc[%d]", i, j), why)
-                   : absl::InvalidArgumentError(why);
-    }
-  }
-  return sets;
 }
 
 MediaProfiles media_profiles_from(const v1::Services& services) {
@@ -124,19 +107,6 @@ Settings settings_from(const v1::ScscfConfig& config) {
       .shared_sets = *shared_sets_from(services, nullptr),
       .media_profiles = media_profiles_from(services)};
   return s;
-}
-
-absl::Status check(const v1::ScscfConfig& config, const config::Locations& where) {
-  const v1::Registrar& r = config.registrar();
-  if (duration(r.min_expires()) > duration(r.max_expires())) {
-    return where.error("registrar.min_expires", "is longer than registrar.max_expires");
-  }
-  if (config.cx().origin_host().find('.') == std::string::npos && config.cx().origin_realm().empty()) {
-    return where.error("cx.origin_host", "has no dot, so no realm: give cx.origin_realm");
-  }
-  auto sets = shared_sets_from(config.services(), &where);
-  if (!sets.ok()) return sets.status();
-  return absl::OkStatus();
 }
 
 DiameterOptions diameter_options(const v1::Cx& cx) {
