@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/completion.h"
+#include "cli/preflight/preflight.h"
 #include "cli/session.h"
 #include "common/runtime/config.h"
 #include "lapwing/v1/config.pb.h"
@@ -44,7 +45,22 @@ struct CommandLine {
   int (Session::*command)() = nullptr;
   bool version = false;
   bool completion = false;
+  bool preflight = false;
+  preflight::Options host;
 };
+
+// The commands that ask no daemon.
+void describe_setup(CLI::App& app, CommandLine& line) {
+  auto* preflight =
+      app.add_subcommand("preflight", "Is this host ready for the daemons: before they start")->fallthrough();
+  preflight->callback([&line] { line.preflight = true; });
+  preflight->add_option("--pcscf-config", line.host.pcscf_config, "The P-CSCF's file")->type_name("FILE");
+  preflight->add_option("--scscf-config", line.host.scscf_config, "The S-CSCF's file")->type_name("FILE");
+  preflight->footer(
+      "Without a file: pcscf.yaml and scscf.yaml of /etc/lapwing, where they exist. Run it as the user and in the "
+      "network namespace\nof the daemons. Exit code 0: nothing FAILED; 1: something did. docs/preflight.md has all "
+      "checks.");
+}
 
 void describe(CLI::App& app, CommandLine& line) {
   app.require_subcommand(1);
@@ -198,6 +214,7 @@ void describe(CLI::App& app, CommandLine& line) {
   terminate->add_option("--text", line.arguments.text, "Reason-Info")->type_name("TEXT");
   takes_identity(command("push-profile", "lab HSS: send the profile anew with a PPR", &Session::push_profile), who)
       ->required();
+  describe_setup(app, line);
   app.add_subcommand("version", "imsctl's version")->fallthrough()->callback([&line] { line.version = true; });
   auto* completion = app.add_subcommand("completion", "Print the completion script of a shell")->fallthrough();
   completion->add_option("shell", line.shell, "bash")->required()->check(CLI::IsMember({"bash"}));
@@ -250,6 +267,10 @@ int imsctl(const std::vector<std::string>& arguments, std::ostream& out, std::os
   if (line.completion) {
     out << bash_completion(app);
     return ok;
+  }
+  if (line.preflight) {
+    line.host.json = line.arguments.json;
+    return preflight::preflight(line.host, out, err, around);
   }
   const absl::StatusOr<Duration> timeout = duration_from(line.timeout);
   if (!timeout.ok()) {
