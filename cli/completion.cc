@@ -44,7 +44,10 @@ std::string bash_completion(const CLI::App& app) {
       "    --config|--pcscf-config|--scscf-config) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
       "    --reason) [ \"$command\" = deregister ] && COMPREPLY=($(compgen -W 'deactivated rejected' -- \"$cur\")); "
       "return ;;\n"
-      "    --pcscf|--scscf|--labhss|--timeout|--text|--limit|--method|--header) return ;;\n"
+      "    --directory) COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n"
+      "    --hss) COMPREPLY=($(compgen -W lab -- \"$cur\")); return ;;\n"
+      "    --ipsec) COMPREPLY=($(compgen -W 'required optional off' -- \"$cur\")); return ;;\n"
+      "    --plmn|--gm|--core|--pcscf|--scscf|--labhss|--timeout|--text|--limit|--method|--header) return ;;\n"
       "    completion) COMPREPLY=($(compgen -W bash -- \"$cur\")); return ;;\n"
       "  esac\n"
       "  case $command in\n",

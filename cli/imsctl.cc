@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/completion.h"
+#include "cli/init.h"
 #include "cli/preflight/preflight.h"
 #include "cli/session.h"
 #include "common/runtime/config.h"
@@ -47,6 +48,8 @@ struct CommandLine {
   bool completion = false;
   bool preflight = false;
   preflight::Options host;
+  bool init = false;
+  InitOptions first;
 };
 
 // The commands that ask no daemon.
@@ -60,6 +63,22 @@ void describe_setup(CLI::App& app, CommandLine& line) {
       "Without a file: pcscf.yaml and scscf.yaml of /etc/lapwing, where they exist. Run it as the user and in the "
       "network namespace\nof the daemons. Exit code 0: nothing FAILED; 1: something did. docs/preflight.md has all "
       "checks.");
+  auto* init = app.add_subcommand("init", "Write the daemons' files from five answers")->fallthrough();
+  init->callback([&line] { line.init = true; });
+  init->add_option("--directory", line.first.directory, "Where to; default /etc/lapwing")->type_name("DIR");
+  init->add_option("--plmn", line.first.plmn, "MCC/MNC, as 001/01")->type_name("MCC/MNC");
+  init->add_option("--gm", line.first.gm, "This host's address for handsets")->type_name("ADDRESS");
+  init->add_option("--core", line.first.core, "This host's address for the core; may be the same")
+      ->type_name("ADDRESS");
+  init->add_option("--hss", line.first.hss, "\"ADDRESS[:PORT] [NAME]\"; or lab, for labhss with one subscriber")
+      ->type_name("HSS");
+  init->add_option("--ipsec", line.first.ipsec, "required, optional, or off for a kernel without ESP")
+      ->type_name("POLICY");
+  init->add_flag("--yes", line.first.yes, "Ask nothing: the defaults for what is not given");
+  init->add_flag("--force", line.first.force, "Write over files that exist");
+  init->footer(
+      "Asks for what is not given. Exit code 0: written; 1: a file exists, or cannot be written; 2: a wrong option, or "
+      "no answer.");
 }
 
 void describe(CLI::App& app, CommandLine& line) {
@@ -268,6 +287,7 @@ int imsctl(const std::vector<std::string>& arguments, std::ostream& out, std::os
     out << bash_completion(app);
     return ok;
   }
+  if (line.init) return init(line.first, out, err, around);
   if (line.preflight) {
     line.host.json = line.arguments.json;
     return preflight::preflight(line.host, out, err, around);

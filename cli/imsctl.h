@@ -20,6 +20,7 @@ struct Surroundings {
   size_t width = 0;  // of the terminal; 0: unlimited
   std::string home;  // where .config/lapwing/imsctl.yaml is looked for
   std::string etc = "/etc";
+  std::istream* in = nullptr;  // of answers to questions; nullptr: none can be given
 };
 
 int imsctl(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err,

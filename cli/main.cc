@@ -21,6 +21,6 @@ int main(int argc, char** argv) {
   const char* home = std::getenv("HOME");
   const lapwing::SystemClock clock;
   const lapwing::cli::Surroundings around{
-      .clock = clock, .width = terminal_width(), .home = home == nullptr ? "" : home, .etc = "/etc"};
+      .clock = clock, .width = terminal_width(), .home = home == nullptr ? "" : home, .etc = "/etc", .in = &std::cin};
   return lapwing::cli::imsctl(std::vector<std::string>(argv + 1, argv + argc), std::cout, std::cerr, around);
 }
