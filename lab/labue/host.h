@@ -26,8 +26,9 @@ class Host final : public Ports {
   absl::Status open(sip::Protocol protocol, const Endpoint& local) override;
   void reset(const sip::Flow& flow) override { transport_.reset(flow); }
   absl::StatusOr<std::unique_ptr<MediaPort>> open_media(const asio::ip::address& address) override;
-  // Closes all sockets; on the worker, before it stops and before the kernel is cleared. Connections are reset, here and
-  // when the process is killed: the kernel would go on sending the rest of them, and in clear once the policies are gone.
+  // Closes all sockets; on the worker, before it stops and before the kernel is cleared. Connections are reset, here
+  // and when the process is killed: the kernel would go on sending the rest of them, and in clear once the policies are
+  // gone.
   void close();
   sip::TransactionLayer& layer() { return layer_; }
 
