@@ -57,7 +57,8 @@ struct DoctorTest : testing::Test {
   v1::Explanation told(int at = 100) { return explain("1", views, start + std::chrono::seconds(at)); }
   std::vector<std::string> codes(int at = 100) {
     std::vector<std::string> out;
-    for (const v1::Finding& one : told(at).findings()) out.push_back(one.code());
+    const v1::Explanation all = told(at);
+    for (const v1::Finding& one : all.findings()) out.push_back(one.code());
     return out;
   }
 
