@@ -210,10 +210,19 @@ void describe(CLI::App& app, CommandLine& line) {
         std::tuple("--html", &line.arguments.html, "Write a page with the ladder and all messages")}) {
     trace->add_option(name, *target, text)->type_name("FILE")->excludes(follow);
   }
-  auto* capture = command("capture", "The last messages as a pcapng file for Wireshark", &Session::capture);
+  auto* capture =
+      command("capture", "The last messages as a pcapng file for Wireshark, or to Homer", &Session::capture);
   takes_identity(capture, "As for trace");
-  capture->add_option("--output,-o", line.arguments.output, "The file")->type_name("FILE")->required();
-  capture->add_flag("--follow", line.arguments.follow, "Go on as messages come, until interrupted");
+  capture->add_option("--output,-o", line.arguments.output, "The file")->type_name("FILE");
+  capture->add_option("--hep", line.arguments.hep, "Send the SIP messages to Homer, or sngrep -L, as HEPv3 over UDP")
+      ->type_name("ADDRESS");
+  capture->add_option("--hep-id", line.arguments.hep_id, "Our capture agent id there")
+      ->type_name("N")
+      ->capture_default_str();
+  auto* going_on = capture->add_flag("--follow", line.arguments.follow, "Go on as messages come, until interrupted");
+  capture->add_option("--from", line.arguments.from, "What `imsctl trace --save` kept, in place of the daemons'")
+      ->type_name("FILE")
+      ->excludes(going_on);
   command("status", "What runs: version, uptime, counts", &Session::status);
   command("reload", "Read the daemons' configuration files again", &Session::reload);
   auto* drain = command("drain", "Begin nothing new, and wait until all calls have ended", &Session::drain);

@@ -32,6 +32,8 @@ struct Arguments {
   std::vector<std::string> add_impus, remove_impus, ifc;          // likewise; ifc: files
   bool follow = false, full = false;                              // trace, capture
   std::string save, from, svg, html, output;                      // likewise: files
+  std::string hep;                                                // capture: a collector
+  uint32_t hep_id = 2000;                                         // likewise: who we are to it
   bool json = false;
   std::chrono::milliseconds timeout{3000};
 };
@@ -79,6 +81,7 @@ class Session {
   bool collect(std::vector<v1::TraceMessage>& messages, int& code);
   bool judge(const std::vector<const Daemon*>& daemons, const std::vector<grpc::Status>& ended, int& code);
   int follow_trace();
+  class CaptureSink;
   // The whole file; nullopt, and an error is printed, when it cannot be read.
   std::optional<std::string> content_of(const std::string& path);
 

@@ -4,14 +4,17 @@
 #include <fstream>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <sstream>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "cli/hep.h"
 #include "cli/json.h"
 #include "cli/ladder.h"
 #include "cli/pcapng.h"
 #include "cli/session.h"
+#include "common/runtime/values.h"
 
 namespace lapwing::cli {
 namespace {
@@ -175,19 +178,57 @@ int Session::follow_trace() {
   return not_reachable;
 }
 
+// Where captured messages go: a file, a collector, or both.
+class Session::CaptureSink {
+ public:
+  // False, and a sentence is printed: it cannot be opened.
+  bool open(const Arguments& arguments, std::ostream& err) {
+    if (!arguments.hep.empty()) {
+      auto collector = endpoint_from(arguments.hep);
+      if (!collector.ok()) {
+        err << "imsctl: --hep \"" << arguments.hep << "\": " << collector.status().message() << "\n";
+        return false;
+      }
+      auto sender = HepSender::to(*collector, arguments.hep_id);
+      if (!sender.ok()) {
+        err << "imsctl: --hep " << sender.status().message() << "\n";
+        return false;
+      }
+      hep_.emplace(*std::move(sender));
+    }
+    if (arguments.output.empty()) return true;
+    file_.open(arguments.output, std::ios::binary | std::ios::trunc);
+    file_ << pcapng_head("imsctl " LAPWING_VERSION) << std::flush;
+    if (file_) return true;
+    err << "imsctl: " << arguments.output << ": cannot be written\n";
+    return false;
+  }
+  void take(const v1::TraceMessage& message) {
+    if (file_.is_open()) file_ << pcapng_block(message);
+    ++taken_;
+    if (hep_ && hep_->send(message)) ++sent_;
+  }
+  void flush() { file_.flush(); }
+  bool close() {
+    if (file_.is_open()) file_.close();
+    return static_cast<bool>(file_);
+  }
+  size_t taken() const { return taken_; }
+  size_t sent() const { return sent_; }
+
+ private:
+  std::ofstream file_;
+  std::optional<HepSender> hep_;
+  size_t taken_ = 0, sent_ = 0;
+};
+
 int Session::capture() {
-  if (arguments_.output.empty()) {
-    err_ << "imsctl: capture needs --output FILE\n";
+  if (arguments_.output.empty() && arguments_.hep.empty()) {
+    err_ << "imsctl: capture needs --output FILE or --hep ADDRESS\n";
     return usage;
   }
-  std::ofstream file(arguments_.output, std::ios::binary | std::ios::trunc);
-  file << pcapng_head("imsctl " LAPWING_VERSION);
-  size_t count = 0;
-  auto write = [&](const v1::TraceMessage& message) {
-    file << pcapng_block(message);
-    ++count;
-    if (arguments_.follow) file.flush();
-  };
+  CaptureSink sink;
+  if (!sink.open(arguments_, err_)) return usage;
   int code = ok;
   if (arguments_.follow) {
     if (code = known({Role::pcscf, Role::scscf}); code != ok) return code;
@@ -198,22 +239,24 @@ int Session::capture() {
     const auto daemons = recording();
     const auto ended = read_all(daemons, request, arguments_.timeout, [&](const v1::TraceMessage& message) {
       std::lock_guard lock(taking);
-      write(message);
+      sink.take(message);
+      sink.flush();
     });
     judge(daemons, ended, code);
     return not_reachable;
   }
   std::vector<v1::TraceMessage> messages;
   if (!collect(messages, code)) return code;
-  messages = without_doubles(std::move(messages));
-  for (const v1::TraceMessage& message : messages) write(message);
-  file.close();
-  if (!file) {
+  for (const v1::TraceMessage& message : without_doubles(std::move(messages))) sink.take(message);
+  if (!sink.close()) {
     err_ << "imsctl: " << arguments_.output << ": cannot be written\n";
     return usage;
   }
-  out_ << count << " messages are in " << arguments_.output << "; open it with Wireshark or tshark -r\n";
-  return count > 0 ? ok : not_found;
+  if (!arguments_.output.empty()) {
+    out_ << sink.taken() << " messages are in " << arguments_.output << "; open it with Wireshark or tshark -r\n";
+  }
+  if (!arguments_.hep.empty()) out_ << sink.sent() << " SIP messages were sent to " << arguments_.hep << "\n";
+  return sink.taken() > 0 ? ok : not_found;
 }
 
 }  // namespace lapwing::cli

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
+#include "cli/hep.h"
 #include "cli/pcapng.h"
 
 namespace lapwing::cli {
@@ -118,6 +120,50 @@ TEST(Pcapng, when_written_then_blocks_have_whole_words_and_their_length_at_both_
     ++blocks;
   }
   EXPECT_EQ(blocks, 2 + 6 + 1U);
+}
+
+// A decoder of its own: type to value, of a packet whose lengths are right.
+std::map<int, std::string> decode_hep(const std::string& packet) {
+  auto number = [&](size_t at) {
+    return static_cast<size_t>(static_cast<uint8_t>(packet[at])) << 8 | static_cast<uint8_t>(packet[at + 1]);
+  };
+  std::map<int, std::string> out;
+  EXPECT_EQ(packet.substr(0, 4), "HEP3");
+  EXPECT_EQ(number(4), packet.size());
+  for (size_t at = 6; at + 6 <= packet.size();) {
+    EXPECT_EQ(number(at), 0U) << "the generic vendor";
+    const size_t length = number(at + 4);
+    if (length < 6 || at + length > packet.size()) return ADD_FAILURE() << "a chunk's length", out;
+    out[static_cast<int>(number(at + 2))] = packet.substr(at + 6, length - 6);
+    at += length;
+  }
+  return out;
+}
+
+TEST(Hep, when_a_message_is_sent_to_Homer_then_both_ends_time_and_text_stand_in_it) {
+  auto chunks = decode_hep(
+      hep_packet(message(234, "pcscf", true, "10.0.0.1:5060", "10.9.0.1:40000", request, "tcp"), 0x01020304));
+  EXPECT_EQ(chunks[1], std::string("\x02"));
+  EXPECT_EQ(chunks[2], std::string("\x06"));
+  EXPECT_EQ(chunks[3], std::string("\x0a\x09\x00\x01", 4));
+  EXPECT_EQ(chunks[4], std::string("\x0a\x00\x00\x01", 4));
+  EXPECT_EQ(chunks[7], std::string("\x9c\x40"));
+  EXPECT_EQ(chunks[8], std::string("\x13\xc4"));
+  EXPECT_EQ(chunks[9], std::string("\x6b\x49\xd2\x00", 4));
+  EXPECT_EQ(chunks[10], std::string("\x00\x03\x92\x10", 4));
+  EXPECT_EQ(chunks[11], std::string("\x01"));
+  EXPECT_EQ(chunks[12], std::string("\x01\x02\x03\x04"));
+  EXPECT_EQ(chunks[15], request);
+  auto ip6 = decode_hep(hep_packet(message(1, "pcscf", false, "[2001:db8::1]:5060", "[2001:db8::2]:6300", refusal), 1));
+  EXPECT_EQ(ip6[1], std::string("\x0a"));
+  EXPECT_EQ(ip6[2], std::string("\x11"));
+  EXPECT_EQ(ip6[5].size(), 16U);
+  EXPECT_EQ(ip6[6].back(), '\x02');
+  EXPECT_FALSE(ip6.contains(3));
+}
+
+TEST(Hep, when_a_message_is_no_SIP_then_nothing_is_sent) {
+  EXPECT_EQ(hep_packet(message(1, "scscf", false, "0.0.0.0:0", "10.0.0.4:3868", "x", "diameter"), 1), "");
 }
 
 }  // namespace
