@@ -42,6 +42,7 @@ struct CommandLine {
   std::string shell;
   std::string timeout = "3s";
   std::string within = "1h";
+  std::string interval = "1s";
   Arguments arguments;
   int (Session::*command)() = nullptr;
   bool version = false;
@@ -223,6 +224,9 @@ void describe(CLI::App& app, CommandLine& line) {
   capture->add_option("--from", line.arguments.from, "What `imsctl trace --save` kept, in place of the daemons'")
       ->type_name("FILE")
       ->excludes(going_on);
+  auto* top = command("top", "What the daemons do now, on one screen, until interrupted", &Session::top);
+  top->add_option("--interval", line.interval, "Between two looks")->type_name("TIME")->capture_default_str();
+  top->add_option("--count", line.arguments.count, "How many looks; default: until interrupted")->type_name("N");
   command("status", "What runs: version, uptime, counts", &Session::status);
   command("reload", "Read the daemons' configuration files again", &Session::reload);
   auto* drain = command("drain", "Begin nothing new, and wait until all calls have ended", &Session::drain);
@@ -313,6 +317,12 @@ int imsctl(const std::vector<std::string>& arguments, std::ostream& out, std::os
     return usage;
   }
   line.arguments.within = *within;
+  const absl::StatusOr<Duration> interval = duration_from(line.interval);
+  if (!interval.ok() || *interval <= Duration::zero()) {
+    err << "imsctl: --interval \"" << line.interval << "\" is not right: write a duration, as 1s\n";
+    return usage;
+  }
+  line.arguments.interval = *interval;
   const absl::StatusOr<v1::ImsctlConfig> config = addresses(line, around);
   if (!config.ok()) {
     err << "imsctl: " << config.status().message() << "\n";

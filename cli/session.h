@@ -30,6 +30,8 @@ struct Arguments {
   bool bar = false, unbar = false, no_ifc = false, push = false;  // hss subscriber
   std::string display_name;                                       // likewise
   std::vector<std::string> add_impus, remove_impus, ifc;          // likewise; ifc: files
+  Duration interval = std::chrono::seconds(1);                    // top
+  uint32_t count = 0;                                             // likewise: frames; 0: until interrupted
   bool follow = false, full = false;                              // trace, capture
   std::string save, from, svg, html, output;                      // likewise: files
   std::string hep;                                                // capture: a collector
@@ -53,6 +55,7 @@ class Session {
   int explain();
   int explain_call();
   int diagnoses();
+  int top();
   int trace();
   int capture();
   int lint_profile();

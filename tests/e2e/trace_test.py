@@ -2,7 +2,7 @@
 # runs: host
 # limit: 120
 """`imsctl trace` and `imsctl capture`: the ladder of a registration and a call, kept and shown again, as a picture, followed
-live, and as a file that tshark decodes; no key is in any of them.
+live, and as a file that tshark decodes; no key is in any of them. And `imsctl top`.
 
     ./tests/run e2e trace
 """
@@ -74,6 +74,18 @@ class Trace(DiagnosisTest):
         self.register(one, *PLAIN)
         wait_until(lambda: "200 OK (REGISTER)" in log.read_text() and self.address(one) in log.read_text(), 10,
                    lambda: log.read_text())
+
+    def test_when_the_screen_is_shown_then_there_are_counts_rates_and_events(self):
+        one = self.someone()
+        top = subprocess.Popen([BIN / "imsctl", "--config", self.core.files["imsctl"], "top", "--count", "3", "--interval", "700ms"],
+                               stdout=subprocess.PIPE, text=True)
+        time.sleep(0.3)
+        self.register(one, *PLAIN)
+        shown = top.communicate(timeout=20)[0]
+        self.assertEqual(top.returncode, 0)
+        for words in (f"P-CSCF {self.core.control['pcscf']}", "registrations ", "requests ", "/s)", "open", "Last events",
+                      "register.accepted"):
+            self.assertIn(words, shown)
 
     def test_when_captured_then_tshark_decodes_SIP_and_Cx_and_there_is_no_key(self):
         one = self.someone()
