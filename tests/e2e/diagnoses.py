@@ -94,4 +94,4 @@ class DiagnosisTest(unittest.TestCase):
         return told
 
 
-__all__ = ["AWAIT_AUTH", "BIN", "Core", "DiagnosisTest", "LabError", "Network", "Subscriber", "T1", "TIME_OUT", "wait_until"]
+__all__ = ["AWAIT_AUTH", "BIN", "ROOT", "Core", "DiagnosisTest", "LabError", "Network", "Subscriber", "T1", "TIME_OUT", "wait_until"]
