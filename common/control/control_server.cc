@@ -353,7 +353,7 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::start(ControlOptio
   // A second daemon on the same port must fail, not share it.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   grpc::ResourceQuota quota("control");
-  quota.SetMaxThreads(watchers_limit + 32);
+  quota.SetMaxThreads(2 * watchers_limit + 32);  // of Watch and of Trace
   builder.SetResourceQuota(quota);
 
   // The socket must never be open to everybody, not even for the moment until a chmod.
