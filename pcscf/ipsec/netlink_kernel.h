@@ -87,6 +87,7 @@ class NetlinkKernel final : public Kernel {
   XfrmSocket requests_, events_;
   PortPolicies policies_;
   std::map<Key, Association> installed_;
+  bool used_ = false;  // something was installed
 
   std::thread thread_;
   int wake_ = -1;  // eventfd

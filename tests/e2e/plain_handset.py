@@ -124,7 +124,7 @@ class PlainHandset:
 
     def remove(self):
         """All that the namespace has: one of these handsets at a time has associations on a host."""
-        self.host.ip("xfrm policy flush", "xfrm state flush")
+        self.host.ip("xfrm state flush", "xfrm policy flush")
 
 
 def read_sip(connection, wanted=lambda message: message.code >= 200):
