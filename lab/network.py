@@ -105,7 +105,19 @@ class Program:
             if not match and not self.running():
                 raise LabError(f"{self.name} ended with {self.process.returncode}:\n{tail(self.output())}")
             return match
-        return wait_until(found, seconds, lambda: f"{self.name} has not said '{pattern}':\n{tail(self.output())}")
+        return wait_until(found, seconds, lambda: f"{self.name} has not said '{pattern}':\n{tail(self.output())}\n"
+                          f"its threads wait in: {self.waits()}")
+
+    def waits(self):
+        """Where each thread is in the kernel: "pcscf: futex_wait_queue (syscall 202)"; for a program that hangs."""
+        told = []
+        for task in Path(f"/proc/{self.pid}/task").glob("*"):
+            try:
+                told.append(f"{(task / 'comm').read_text().strip()}: {(task / 'wchan').read_text()} "
+                            f"(syscall {(task / 'syscall').read_text().split()[0]})")
+            except OSError:
+                pass  # it has just ended
+        return ", ".join(told)
 
     def wait(self, seconds=20):
         try:
