@@ -77,26 +77,23 @@ int Session::explain() {
           return daemon.control().ListHssPeers(&context, {}, &reply);
         });
   });
-  const auto shown = ask<v1::ShowReply>(daemons_, roles, arguments_.timeout,
-                                        [&](const Daemon& daemon, grpc::ClientContext& context, v1::ShowReply& reply) {
-                                          return daemon.control().Show(&context, request, &reply);
-                                        });
+  auto shown = ask<v1::ShowReply>(daemons_, roles, arguments_.timeout,
+                                  [&](const Daemon& daemon, grpc::ClientContext& context, v1::ShowReply& reply) {
+                                    return daemon.control().Show(&context, request, &reply);
+                                  });
   const auto hss = peers.get();
   const bool all_away =
       std::all_of(shown.begin(), shown.end(), [](const auto& answer) { return unreachable(answer.status); });
-  const bool any_unknown =
-      std::any_of(shown.begin(), shown.end(), [](const auto& a) { return a.status.error_code() == grpc::NOT_FOUND; });
-  // That a daemon does not know the user is not worth a warning here: it is what the explanation is about.
-  Shown said = shown;
-  for (auto& answer : said) {
-    if (answer.status.error_code() == grpc::NOT_FOUND) answer.status = grpc::Status::OK;
-  }
-  if (all_away && !any_unknown) return warn(shown);
+  if (all_away) return warn(shown);
   const v1::Explanation told = diagnosis::explain(arguments_.identity, views_of(shown, hss), view().now);
   if (arguments_.json) {
     out_ << json_text(told, true) << "\n";
   } else {
-    (void)warn(said);
+    // That a daemon does not know the user is not worth a warning here: it is what the explanation is about.
+    for (auto& answer : shown) {
+      if (answer.status.error_code() == grpc::NOT_FOUND) answer.status = grpc::Status::OK;
+    }
+    (void)warn(shown);
     out_ << explanation_text(told, view());
   }
   const bool failure =
@@ -106,14 +103,7 @@ int Session::explain() {
 
 int Session::diagnoses() {
   v1::Diagnoses all;
-  for (const Diagnosis& one : diagnosis::all()) {
-    v1::Finding& finding = *all.add_diagnoses();
-    finding.set_code(std::string(one.code));
-    finding.set_failure(one.failure);
-    finding.set_title(std::string(one.title));
-    finding.set_seen(std::string(one.seen));
-    for (std::string& line : diagnosis::advice_of(one)) finding.add_advice(std::move(line));
-  }
+  for (const Diagnosis& one : diagnosis::all()) *all.add_diagnoses() = diagnosis::finding_of(one);
   if (arguments_.json) {
     out_ << json_text(all, true) << "\n";
     return ok;

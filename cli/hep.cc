@@ -3,7 +3,7 @@
 #include <memory>
 #include <utility>
 
-#include "absl/strings/numbers.h"
+#include "cli/wire_text.h"
 
 namespace lapwing::cli {
 namespace {
@@ -27,48 +27,16 @@ enum Chunk : uint16_t {
 constexpr uint8_t family_ip4 = 2, family_ip6 = 10, protocol_udp = 17, protocol_tcp = 6, payload_sip = 1;
 constexpr size_t packet_limit = 65'507;  // what UDP over IPv4 takes
 
-void put(std::string& out, uint64_t number, int bytes) {
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) out += static_cast<char>(number >> shift & 0xff);
-}
-
 void chunk(std::string& out, Chunk type, std::string_view value) {
-  put(out, 0, 2);
-  put(out, type, 2);
-  put(out, value.size() + 6, 2);
+  put_network(out, 0, 2);
+  put_network(out, type, 2);
+  put_network(out, value.size() + 6, 2);
   out.append(value);
 }
 void chunk(std::string& out, Chunk type, uint64_t number, int bytes) {
   std::string value;
-  put(value, number, bytes);
+  put_network(value, number, bytes);
   chunk(out, type, value);
-}
-
-struct End {
-  asio::ip::address address;
-  uint16_t port = 0;
-};
-
-End end_of(const std::string& text) {
-  End end;
-  const size_t colon = text.rfind(':');
-  if (colon == text.npos) return end;
-  std::string host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  asio::error_code ignored;
-  end.address = asio::ip::make_address(host, ignored);
-  uint32_t port = 0;
-  if (absl::SimpleAtoi(text.substr(colon + 1), &port)) end.port = static_cast<uint16_t>(port);
-  return end;
-}
-
-void chunk(std::string& out, Chunk type, const asio::ip::address& address) {
-  if (address.is_v4()) {
-    const auto bytes = address.to_v4().to_bytes();
-    chunk(out, type, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-  } else {
-    const auto bytes = address.to_v6().to_bytes();
-    chunk(out, type, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-  }
 }
 
 }  // namespace
@@ -81,8 +49,8 @@ std::string hep_packet(const v1::TraceMessage& message, uint32_t capture_id) {
   std::string chunks;
   chunk(chunks, ip_family, ip4 ? family_ip4 : family_ip6, 1);
   chunk(chunks, ip_protocol, message.carrier() == "udp" ? protocol_udp : protocol_tcp, 1);
-  chunk(chunks, ip4 ? ip4_source : ip6_source, source.address);
-  chunk(chunks, ip4 ? ip4_target : ip6_target, target.address);
+  chunk(chunks, ip4 ? ip4_source : ip6_source, bytes_of(source.address));
+  chunk(chunks, ip4 ? ip4_target : ip6_target, bytes_of(target.address));
   chunk(chunks, source_port, source.port, 2);
   chunk(chunks, target_port, target.port, 2);
   chunk(chunks, time_seconds, static_cast<uint64_t>(message.time().seconds()), 4);
@@ -91,7 +59,7 @@ std::string hep_packet(const v1::TraceMessage& message, uint32_t capture_id) {
   chunk(chunks, capture_agent, capture_id, 4);
   chunk(chunks, payload, message.message());
   std::string packet = "HEP3";
-  put(packet, chunks.size() + 6, 2);
+  put_network(packet, chunks.size() + 6, 2);
   return packet + chunks;
 }
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "cli/times.h"
+#include "cli/wire_text.h"
 #include "common/runtime/log.h"
 #include "hss-client/cx_codec.h"
 
@@ -16,13 +17,6 @@ namespace {
 
 // Longer apart than this, two equal messages are two.
 constexpr auto on_the_way = std::chrono::seconds(10);
-
-std::string address_of(const std::string& endpoint) {
-  const size_t colon = endpoint.rfind(':');
-  std::string address = endpoint.substr(0, colon);
-  if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
-  return address;
-}
 
 std::string title_of(const std::string& program) {
   if (program == "pcscf") return "P-CSCF";
@@ -37,7 +31,7 @@ class Places {
     for (const v1::TraceMessage& one : messages) {
       if (one.carrier() == "diameter") continue;
       by_endpoint_[one.local()] = one.program();
-      by_address_[address_of(one.local())].insert(one.program());
+      by_address_[host_of(one.local())].insert(one.program());
     }
   }
   std::string local(const v1::TraceMessage& one) const { return title_of(one.program()); }
@@ -46,7 +40,7 @@ class Places {
     if (auto found = by_endpoint_.find(one.remote()); found != by_endpoint_.end() && found->second != one.program()) {
       return title_of(found->second);
     }
-    const std::string address = address_of(one.remote());
+    const std::string address = host_of(one.remote());
     auto shared = by_address_.find(address);
     if (shared != by_address_.end() && shared->second.size() == 1 && *shared->second.begin() != one.program()) {
       return title_of(*shared->second.begin());

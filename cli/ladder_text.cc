@@ -5,6 +5,7 @@
 #include "absl/strings/str_split.h"
 #include "cli/ladder.h"
 #include "cli/times.h"
+#include "common/control/timestamps.h"
 #include "common/runtime/log.h"
 
 namespace lapwing::cli {
@@ -14,9 +15,7 @@ constexpr size_t time_width = 14;
 
 std::string time_text(WallTime at) {
   google::protobuf::Timestamp stamp;
-  const auto ns = std::chrono::duration_cast<std::chrono::nanoseconds>(at.time_since_epoch()).count();
-  stamp.set_seconds(ns / 1'000'000'000);
-  stamp.set_nanos(static_cast<int32_t>(ns % 1'000'000'000));
+  control::set_time(&stamp, at);
   return clock_time(stamp, at);
 }
 

@@ -1,9 +1,8 @@
 #include "cli/pcapng.h"
 
-#include <asio/ip/address.hpp>
 #include <cstdint>
 
-#include "absl/strings/numbers.h"
+#include "cli/wire_text.h"
 
 namespace lapwing::cli {
 namespace {
@@ -30,9 +29,6 @@ constexpr uint32_t port_type_tcp = 2, port_type_udp = 3;
 template <typename Number>
 void put(std::string& out, Number number) {
   out.append(reinterpret_cast<const char*>(&number), sizeof number);
-}
-void put_network(std::string& out, uint32_t number, int bytes) {
-  for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8) out += static_cast<char>(number >> shift & 0xff);
 }
 void pad(std::string& out) {
   while (out.size() % 4 != 0) out += '\0';
@@ -69,25 +65,13 @@ void tag(std::string& out, Tag code, uint32_t number) {
   tag(out, code, value);
 }
 
-// An address and a port as sip::Endpoint::text() writes them; the port is 0 where it is not known.
+// An end whose address is not known has no tags.
 void tag_end(std::string& out, const std::string& text, bool source) {
-  const size_t colon = text.rfind(':');
-  if (colon == text.npos) return;
-  std::string host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  asio::error_code error;
-  const asio::ip::address address = asio::ip::make_address(host, error);
-  uint32_t port = 0;
-  if (error || address.is_unspecified() || !absl::SimpleAtoi(text.substr(colon + 1), &port)) return;
-  auto put_address = [&](Tag code, const auto& bytes) {
-    tag(out, code, std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
-  };
-  if (address.is_v4()) {
-    put_address(source ? ip_source : ip_target, address.to_v4().to_bytes());
-  } else {
-    put_address(source ? ip6_source : ip6_target, address.to_v6().to_bytes());
-  }
-  tag(out, source ? source_port : target_port, port);
+  const End end = end_of(text);
+  if (end.address.is_unspecified()) return;
+  const bool ip4 = end.address.is_v4();
+  tag(out, source ? (ip4 ? ip_source : ip6_source) : (ip4 ? ip_target : ip6_target), bytes_of(end.address));
+  tag(out, source ? source_port : target_port, end.port);
 }
 
 }  // namespace

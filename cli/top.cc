@@ -82,19 +82,24 @@ std::string daemon_lines(const Answer<v1::StatusReply>& answer, const TopFrame& 
   return out;
 }
 
+std::optional<int64_t> sent_before(const TopFrame* before, const Daemon* daemon, const std::string& host) {
+  if (!before) return std::nullopt;
+  for (const auto& answer : before->hss) {
+    if (answer.daemon != daemon) continue;
+    for (const v1::HssPeerStatus& peer : answer.reply.peers()) {
+      if (peer.host() == host) return static_cast<int64_t>(peer.sent());
+    }
+  }
+  return std::nullopt;
+}
+
 std::string hss_lines(const TopFrame& now, const TopFrame* before, const View& view) {
   Table table({"HSS", "STATE", "ASKED", "RATE", "TIMEOUTS", "ERRORS", "MEAN"});
   for (const auto& answer : now.hss) {
     if (!answer.status.ok()) continue;
     for (const v1::HssPeerStatus& peer : answer.reply.peers()) {
-      std::string by;
-      for (const auto& last : before ? before->hss : std::vector<Answer<v1::ListHssPeersReply>>{}) {
-        if (last.daemon != answer.daemon) continue;
-        for (const v1::HssPeerStatus& was : last.reply.peers()) {
-          if (was.host() != peer.host()) continue;
-          by = rate(static_cast<int64_t>(peer.sent()), static_cast<int64_t>(was.sent()), seconds_between(now, *before));
-        }
-      }
+      const std::string by = rate(static_cast<int64_t>(peer.sent()), sent_before(before, answer.daemon, peer.host()),
+                                  before ? seconds_between(now, *before) : 0);
       table.add({peer.host(), peer.state(), absl::StrCat(peer.sent()), by, absl::StrCat(peer.timeouts()),
                  absl::StrCat(peer.errors()),
                  peer.answered() == 0 ? "" : absl::StrFormat("%.1f ms", peer.mean_answer_ms())});

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_format.h"
 #include "common/control/listen_address.h"
+#include "common/control/timestamps.h"
 #include "common/sip/transport.h"
 #include "common/trace/selector.h"
 #include "lapwing/v1/control.grpc.pb.h"
@@ -52,8 +53,7 @@ absl::Status not_here(std::string_view call) {
 v1::TraceMessage to_message(const trace::Record& record, const std::string& program) {
   auto text_of = [](const trace::Party& party) { return sip::Endpoint{party.address, party.port}.text(); };
   v1::TraceMessage out;
-  const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(record.at.time_since_epoch()).count();
-  *out.mutable_time() = google::protobuf::util::TimeUtil::NanosecondsToTimestamp(nanoseconds);
+  set_time(out.mutable_time(), record.at);
   out.set_program(program);
   out.set_incoming(record.envelope.incoming);
   out.set_carrier(record.envelope.kind == trace::Kind::diameter ? "diameter"

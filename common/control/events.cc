@@ -1,9 +1,9 @@
 #include "common/control/events.h"
 
-#include <google/protobuf/util/time_util.h>
-
 #include <algorithm>
 #include <functional>
+
+#include "common/control/timestamps.h"
 
 namespace lapwing::control {
 namespace {
@@ -22,8 +22,7 @@ std::string_view number_of(std::string_view impu) {
 
 v1::Event to_message(const Event& event, std::string_view program) {
   v1::Event out;
-  const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(event.time.time_since_epoch()).count();
-  *out.mutable_time() = google::protobuf::util::TimeUtil::NanosecondsToTimestamp(nanoseconds);
+  set_time(out.mutable_time(), event.time);
   out.set_program(std::string(program));
   out.set_kind(event.kind);
   out.set_impi(event.impi);

@@ -1,7 +1,5 @@
 #include "common/diagnosis/doctor.h"
 
-#include <google/protobuf/util/time_util.h>
-
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -9,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/control/timestamps.h"
 
 namespace lapwing::diagnosis {
 namespace {
@@ -16,10 +15,7 @@ namespace {
 constexpr size_t steps_shown = 16;
 constexpr size_t causes_shown = 3;  // of events
 
-WallTime time_of(const google::protobuf::Timestamp& time) {
-  return WallTime(std::chrono::duration_cast<WallTime::duration>(
-      std::chrono::nanoseconds(google::protobuf::util::TimeUtil::TimestampToNanoseconds(time))));
-}
+using control::time_of;
 
 struct Seen {
   WallTime at;
@@ -108,13 +104,8 @@ class Doctor {
     for (const v1::Finding& known : found_) {
       if (known.code() == diagnosis->code) return nullptr;
     }
-    v1::Finding& finding = found_.emplace_back();
-    finding.set_code(std::string(diagnosis->code));
-    finding.set_failure(diagnosis->failure);
-    finding.set_title(std::string(diagnosis->title));
+    v1::Finding& finding = found_.emplace_back(finding_of(*diagnosis));
     finding.set_text(std::move(text));
-    finding.set_seen(std::string(diagnosis->seen));
-    for (std::string& line : advice_of(*diagnosis)) finding.add_advice(std::move(line));
     return &finding;
   }
   v1::Finding* add(Cause cause, std::string text) { return add(find(cause), std::move(text)); }
@@ -292,6 +283,16 @@ class Doctor {
 };
 
 }  // namespace
+
+v1::Finding finding_of(const Diagnosis& diagnosis) {
+  v1::Finding finding;
+  finding.set_code(std::string(diagnosis.code));
+  finding.set_failure(diagnosis.failure);
+  finding.set_title(std::string(diagnosis.title));
+  finding.set_seen(std::string(diagnosis.seen));
+  for (std::string& line : advice_of(diagnosis)) finding.add_advice(std::move(line));
+  return finding;
+}
 
 v1::Explanation explain(std::string_view identity, std::span<const View> views, WallTime now) {
   return Doctor(identity, views, now).explain();

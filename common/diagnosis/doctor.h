@@ -27,6 +27,9 @@ struct View {
 // How long a handset may take for what usually comes at once.
 inline constexpr auto patience = std::chrono::seconds(15);
 
+// What the table says of it: without what was seen this time.
+v1::Finding finding_of(const Diagnosis& diagnosis);
+
 v1::Explanation explain(std::string_view identity, std::span<const View> views, WallTime now);
 
 }  // namespace lapwing::diagnosis

@@ -21,10 +21,6 @@ std::optional<DropCounts> read_drop_counts() {
       counts.replayed = value;
     } else if (name == "XfrmInTmplMismatch") {
       counts.in_clear = value;
-    } else if (name == "XfrmOutNoStates") {
-      counts.outgoing = value;
-    } else if (name.starts_with("XfrmIn")) {
-      counts.other += value;
     }
   }
   return counts;
@@ -46,9 +42,7 @@ DropCounts DropCounters::since(WallTime then) const {
   return {.unknown_spi = now.unknown_spi - before.unknown_spi,
           .bad_integrity = now.bad_integrity - before.bad_integrity,
           .replayed = now.replayed - before.replayed,
-          .in_clear = now.in_clear - before.in_clear,
-          .other = now.other - before.other,
-          .outgoing = now.outgoing - before.outgoing};
+          .in_clear = now.in_clear - before.in_clear};
 }
 
 DropCounts DropCounters::total() const {

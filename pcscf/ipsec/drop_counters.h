@@ -19,8 +19,6 @@ struct DropCounts {
   uint64_t bad_integrity = 0;  // XfrmInStateProtoError
   uint64_t replayed = 0;       // XfrmInStateSeqError
   uint64_t in_clear = 0;       // XfrmInTmplMismatch: in clear, to a port that our policies protect
-  uint64_t other = 0;          // all further errors of incoming packets
-  uint64_t outgoing = 0;       // packets of ours that had no association to go by
 };
 
 // Blocking, some 30 us. nullopt: this kernel keeps no such statistics.

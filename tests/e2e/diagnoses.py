@@ -17,6 +17,7 @@ TIMERS = {f"{end}_{name}": f"{round(value * 1000)}ms" for end in ("handset", "co
           for name, value in (("t1", T1), ("t2", 8 * T1), ("t4", 8.5 * T1))}
 TIME_OUT = 64 * T1
 AWAIT_AUTH = 3  # seconds
+PLAIN = ("--no-ipsec", "--first", "udp", "--protected", "udp", "--requests", "udp")  # labue without IPsec
 
 
 class DiagnosisTest(unittest.TestCase):
@@ -94,4 +95,4 @@ class DiagnosisTest(unittest.TestCase):
         return told
 
 
-__all__ = ["AWAIT_AUTH", "BIN", "ROOT", "Core", "DiagnosisTest", "LabError", "Network", "Subscriber", "T1", "TIME_OUT", "wait_until"]
+__all__ = ["AWAIT_AUTH", "BIN", "ROOT", "Core", "DiagnosisTest", "LabError", "Network", "PLAIN", "Subscriber", "T1", "TIME_OUT", "wait_until"]

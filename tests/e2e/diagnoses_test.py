@@ -15,14 +15,12 @@ import unittest
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
-from diagnoses import (BIN, Core, DiagnosisTest, Subscriber, TIME_OUT,  # noqa: E402  (the first: it finds the modules)
+from diagnoses import (BIN, Core, DiagnosisTest, PLAIN, Subscriber, TIME_OUT,  # noqa: E402  (the first: it finds the modules)
                        wait_until)
 from network import DOMAIN  # noqa: E402
 from plain_handset import PlainHandset, sip_text  # noqa: E402
 from pushing_relay import MAR, PORT, SAR, UAR, PushingRelay, Refuse, Replace, Swallow  # noqa: E402
 from scripted_hss import avp  # noqa: E402
-
-PLAIN = ("--no-ipsec", "--first", "udp", "--protected", "udp", "--requests", "udp")
 
 
 class All(unittest.TestCase):

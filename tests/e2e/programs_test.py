@@ -11,9 +11,8 @@ import unittest
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
-from diagnoses import ROOT, DiagnosisTest, wait_until  # noqa: E402  (the first: it finds the lab's modules)
+from diagnoses import ROOT, DiagnosisTest, PLAIN, wait_until  # noqa: E402  (the first: it finds the lab's modules)
 
-PLAIN = ("--no-ipsec", "--first", "udp", "--protected", "udp", "--requests", "udp")
 EXAMPLE = ROOT / "examples/python/registrations"
 
 

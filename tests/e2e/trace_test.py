@@ -17,10 +17,9 @@ import xml.etree.ElementTree
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent)]
-from diagnoses import BIN, DiagnosisTest, wait_until  # noqa: E402  (the first: it finds the lab's modules)
+from diagnoses import BIN, DiagnosisTest, PLAIN, wait_until  # noqa: E402  (the first: it finds the lab's modules)
 from aka import Vector, from_nonce  # noqa: E402
 
-PLAIN = ("--no-ipsec", "--first", "udp", "--protected", "udp", "--requests", "udp")
 REGISTRATION = ["REGISTER", "REGISTER", "UAR", "UAA 2001", "MAR", "MAA 2001", "401 Unauthorized (REGISTER)",
                 "401 Unauthorized (REGISTER)", "REGISTER", "REGISTER", "UAR", "UAA 2002", "SAR", "SAA 2001", "200 OK (REGISTER)",
                 "200 OK (REGISTER)"]
