@@ -220,23 +220,42 @@ def run_in_lanes(files):
         yield from iter(results.get, None)
 
 
-def run_in_esp_kernel(files, report):
-    """User-mode Linux on a busy machine stalls for long moments (seen once: a replay counter of 1 in a test that passes
-    otherwise), so there a file that fails is run once more in a fresh kernel, and both runs are shown. A defect of ours
-    fails again."""
-    status = subprocess.run([ROOT / "lab/esp-kernel", "--status"], capture_output=True, text=True).stdout
-    emulated = status.startswith("uml")
+def report_or_repeat(results, report, where):
+    """Reports the results but those that failed on a busy machine, which stalls for long moments (seen once: a replay counter
+    of 1 in a test that passes otherwise): their files are returned, to run once more by themselves. Both runs are shown, and a
+    defect of ours fails again."""
     again = []
-    for result in run_in_lanes(files) if emulated else run_inside(files):
-        if result.failed and emulated:
-            again.append(ROOT / result.program)
-            print(f"  {result.program:<32} {len(result.failed)} failed in user-mode Linux; once more in a fresh one:")
-            for name, why in result.failed[:DETAILED]:
-                print(f"      {name}: {(why.strip().splitlines() or ['no reason given'])[-1][:300]}")
-        else:
+    for result in results:
+        if not result.failed:
             report.add(result)
+            continue
+        again.append(ROOT / result.program)
+        print(f"  {result.program:<32} {len(result.failed)} failed {where}; once more by itself:", flush=True)
+        for name, why in result.failed[:DETAILED]:
+            print(f"      {name}: {(why.strip().splitlines() or ['no reason given'])[-1][:300]}")
+    return again
+
+
+def run_in_esp_kernel(files, report):
+    status = subprocess.run([ROOT / "lab/esp-kernel", "--status"], capture_output=True, text=True).stdout
+    if not status.startswith("uml"):
+        for result in run_inside(files):
+            report.add(result)
+        return
+    again = report_or_repeat(run_in_lanes(files), report, "in user-mode Linux")
     for result in run_inside(again) if again else ():
         report.add(result)
+
+
+def run_on_host(files, report, folder):
+    """Two files at a time: most of their time they wait."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        # The longest first, so that none is left over at the end.
+        ordered = sorted(files, key=lambda path: -int(marker(path, "limit", "300")))
+        runs = [pool.submit(run_python, path, folder) for path in ordered]
+        again = report_or_repeat((run.result() for run in concurrent.futures.as_completed(runs)), report, "beside another")
+    for path in again:
+        report.add(run_python(path, folder))
 
 
 def run_python_files(files, report):
@@ -250,8 +269,7 @@ def run_python_files(files, report):
         else:
             groups[where].append(path)
     with tempfile.TemporaryDirectory(prefix="lapwing-tests-") as folder:
-        for path in groups["host"]:
-            report.add(run_python(path, folder))
+        run_on_host(groups["host"], report, folder)
     if groups["esp-kernel"]:
         run_in_esp_kernel(groups["esp-kernel"], report)
 
