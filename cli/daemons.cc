@@ -4,6 +4,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -19,7 +23,11 @@ std::string what_to_check(const Daemon& daemon) {
   const std::string name(program(daemon.role()));
   constexpr std::string_view scheme = "unix:";
   if (!daemon.address().starts_with(scheme)) {
-    return absl::StrFormat("check that %s runs and that its control.listen is this address", name);
+    return absl::StrFormat(
+        "check that %s runs and that its control.listen is this address; where it has control.tls, that imsctl.yaml "
+        "has "
+        "tls, with a certificate of an authority that it knows, and that its own is made out to this address",
+        name);
   }
   const std::string path = daemon.address().substr(scheme.size());
   struct stat found{};
@@ -31,6 +39,15 @@ std::string what_to_check(const Daemon& daemon) {
   if (access(path.c_str(), R_OK | W_OK) != 0)
     return "you may not open the socket: use sudo, or join the socket's group";
   return absl::StrFormat("nobody listens on the socket: check that %s runs (systemctl status %s)", name, name);
+}
+
+std::shared_ptr<grpc::Channel> channel_to(const std::string& address, std::shared_ptr<grpc::ChannelCredentials> tls) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(reply_limit);
+  // A proxy of the environment is not for daemons on this machine.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  const bool plain = tls == nullptr || address.starts_with("unix:");
+  return grpc::CreateCustomChannel(address, plain ? grpc::InsecureChannelCredentials() : std::move(tls), arguments);
 }
 
 }  // namespace
@@ -59,14 +76,30 @@ std::string_view title(Role role) {
   return "";
 }
 
-Daemon::Daemon(Role role, std::string address) : role_(role), address_(std::move(address)) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(reply_limit);
-  // A proxy of the environment is not for daemons on this machine.
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  auto channel = grpc::CreateCustomChannel(address_, grpc::InsecureChannelCredentials(), arguments);
-  control_ = v1::Control::NewStub(channel);
-  lab_hss_ = v1::LabHss::NewStub(channel);
+Daemon::Daemon(Role role, std::string address, std::shared_ptr<grpc::ChannelCredentials> tls)
+    : Daemon(role, address, channel_to(address, std::move(tls))) {}
+
+Daemon::Daemon(Role role, std::string address, const std::shared_ptr<grpc::Channel>& channel)
+    : role_(role),
+      address_(std::move(address)),
+      control_(v1::Control::NewStub(channel)),
+      lab_hss_(v1::LabHss::NewStub(channel)) {}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials_of(const v1::ImsctlTls& tls) {
+  grpc::SslCredentialsOptions options;
+  const std::tuple<const char*, const std::string&, std::string&> files[] = {
+      {"ca", tls.ca(), options.pem_root_certs},
+      {"certificate", tls.certificate(), options.pem_cert_chain},
+      {"key", tls.key(), options.pem_private_key}};
+  for (const auto& [key, path, content] : files) {
+    std::ifstream file(path, std::ios::binary);
+    content.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
+    if (!file || content.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrFormat("tls.%s: %s: %s", key, path, file ? "is empty" : std::strerror(errno)));
+    }
+  }
+  return grpc::SslCredentials(options);
 }
 
 bool unreachable(const grpc::Status& status) {

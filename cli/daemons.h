@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "lapwing/v1/config.pb.h"
 #include "lapwing/v1/control.grpc.pb.h"
 
 namespace lapwing::cli {
@@ -20,8 +22,10 @@ std::string_view title(Role role);    // "P-CSCF"
 
 class Daemon {
  public:
-  // address: as in control.listen.
-  Daemon(Role role, std::string address);
+  // address: as in control.listen. tls: of endpoints; null: they have none. A unix socket never has.
+  Daemon(Role role, std::string address, std::shared_ptr<grpc::ChannelCredentials> tls = nullptr);
+  // One that is reached by this channel.
+  Daemon(Role role, std::string address, const std::shared_ptr<grpc::Channel>& channel);
   Role role() const { return role_; }
   const std::string& address() const { return address_; }
   v1::Control::Stub& control() const { return *control_; }
@@ -42,6 +46,9 @@ struct Answer {
 };
 
 bool unreachable(const grpc::Status& status);
+// The certificates of imsctl.yaml's `tls`. InvalidArgument: a file cannot be read.
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials_of(const v1::ImsctlTls& tls);
+
 // A sentence for a call that failed: which daemon, where, and what to check.
 std::string failure_text(const Daemon& daemon, const grpc::Status& status, std::chrono::milliseconds timeout);
 

@@ -25,6 +25,9 @@ read from ~/.config/lapwing/imsctl.yaml or /etc/lapwing/imsctl.yaml:
   pcscf: ["unix:/run/lapwing/pcscf.sock"]
   scscf: ["unix:/run/lapwing/scscf.sock"]
 
+Daemons elsewhere, with control.tls, are known by certificates:
+  tls: {ca: /etc/lapwing/tls/ca.pem, certificate: /etc/lapwing/tls/admin.pem, key: /etc/lapwing/tls/admin.key}
+
 With --json, standard output is one document {"replies": [{"daemon", "address", "reply" or "error"}, ...]}; watch
 prints one event in a line.
 
@@ -329,9 +332,18 @@ int imsctl(const std::vector<std::string>& arguments, std::ostream& out, std::os
     return usage;
   }
   std::vector<Daemon> daemons;
-  for (const std::string& address : config->pcscf()) daemons.emplace_back(Role::pcscf, address);
-  for (const std::string& address : config->scscf()) daemons.emplace_back(Role::scscf, address);
-  for (const std::string& address : config->labhss()) daemons.emplace_back(Role::labhss, address);
+  std::shared_ptr<grpc::ChannelCredentials> tls;
+  if (config->has_tls()) {
+    auto credentials = credentials_of(config->tls());
+    if (!credentials.ok()) {
+      err << "imsctl: " << credentials.status().message() << "\n";
+      return usage;
+    }
+    tls = *std::move(credentials);
+  }
+  for (const std::string& address : config->pcscf()) daemons.emplace_back(Role::pcscf, address, tls);
+  for (const std::string& address : config->scscf()) daemons.emplace_back(Role::scscf, address, tls);
+  for (const std::string& address : config->labhss()) daemons.emplace_back(Role::labhss, address, tls);
   Session session(std::move(daemons), line.arguments, out, err, around);
   return (session.*line.command)();
 }

@@ -204,7 +204,14 @@ std::string status_text(const std::vector<Answer<v1::StatusReply>>& answers, con
     table.add({reply.program(), reply.name(), answer.daemon->address(), reply.version(), span(up),
                absl::StrCat(reply.workers()), absl::StrJoin(counts, ", ")});
   }
-  return table.empty() ? "" : table.text(view.width);
+  std::string out = table.empty() ? "" : table.text(view.width);
+  for (const auto& answer : answers) {
+    if (!answer.status.ok() || answer.reply.role() != "reader") continue;
+    absl::StrAppend(&out, "At the ", std::string(title(answer.daemon->role())), " ", answer.daemon->address(),
+                    " you may look, but not change anything: to it you are ", log::printable(answer.reply.client()),
+                    ", and control.admins does not name you.\n");
+  }
+  return out;
 }
 
 std::string subscribers_text(const std::vector<Answer<v1::ListSubscribersReply>>& answers, const View& view) {

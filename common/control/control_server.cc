@@ -5,15 +5,24 @@
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
-#include <sys/stat.h>
+#include <grpcpp/server_posix.h>
 
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <map>
 #include <mutex>
 #include <set>
 #include <thread>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
+#include "common/control/access.h"
 #include "common/control/listen_address.h"
 #include "common/control/timestamps.h"
+#include "common/control/unix_door.h"
+#include "common/runtime/log.h"
 #include "common/sip/transport.h"
 #include "common/trace/selector.h"
 #include "lapwing/v1/control.grpc.pb.h"
@@ -64,12 +73,60 @@ v1::TraceMessage to_message(const trace::Record& record, const std::string& prog
   return out;
 }
 
+using ClientOf = std::function<Client(const grpc::ServerContext&)>;
+
+// What changes something, or gives out keys, passes here.
+class Gate {
+ public:
+  Gate(ClientOf client_of, Events& events) : client_of_(std::move(client_of)), events_(events) {}
+
+  Client client(const grpc::ServerContext& context) const { return client_of_(context); }
+
+  // act(), if the client is an admin. what: "deregister", for people. identity: whose story it belongs to; may be
+  // empty. quiet: nothing changes this time.
+  template <typename Act>
+  grpc::Status change(const grpc::ServerContext& context, std::string_view what, const std::string& identity, Act act,
+                      bool quiet = false) const {
+    const Client client = client_of_(context);
+    if (!client.admin) {
+      audit(client, what, identity, "refused: not an admin");
+      return {
+          grpc::PERMISSION_DENIED,
+          absl::StrFormat("%s may look, but not change anything (%s): control.admins says who may", client.name, what)};
+    }
+    const grpc::Status done = act();
+    if (!quiet || !done.ok()) audit(client, what, identity, done.ok() ? "done" : done.error_message());
+    return done;
+  }
+
+ private:
+  void audit(const Client& client, std::string_view what, const std::string& identity, std::string_view outcome) const {
+    const std::string text = absl::StrFormat("%s: %s%s%s: %s", client.name, what, identity.empty() ? "" : " ",
+                                             log::printable(identity), log::printable(outcome));
+    LW_LOG(info, "audit %s", text);
+    Event event{.time = {}, .kind = "audit", .impi = "", .impu = "", .text = text};
+    // So that it stands in the story of a user who is known.
+    const std::vector<Event> story = identity.empty() ? std::vector<Event>{} : events_.of(identity);
+    if (!story.empty()) {
+      event.impi = story.back().impi;
+      event.impu = story.back().impu;
+    }
+    events_.publish(std::move(event));
+  }
+
+  const ClientOf client_of_;
+  Events& events_;
+};
+
 class ControlService final : public v1::Control::Service {
  public:
-  ControlService(const ControlOptions& options, Operator& oper, Events& events)
-      : options_(options), operator_(oper), events_(events), started_(std::chrono::system_clock::now()) {}
+  ControlService(const ControlOptions& options, Operator& oper, Events& events, const Gate& gate)
+      : options_(options), operator_(oper), events_(events), gate_(gate), started_(std::chrono::system_clock::now()) {}
 
-  grpc::Status Status(grpc::ServerContext*, const v1::StatusRequest*, v1::StatusReply* reply) override {
+  grpc::Status Status(grpc::ServerContext* context, const v1::StatusRequest*, v1::StatusReply* reply) override {
+    const Client client = gate_.client(*context);
+    reply->set_client(client.name);
+    reply->set_role(client.admin ? "admin" : "reader");
     reply->set_program(options_.program);
     reply->set_name(options_.name);
     reply->set_version(LAPWING_VERSION);
@@ -108,15 +165,17 @@ class ControlService final : public v1::Control::Service {
     return answer(operator_.list_hss_peers(*request), *reply);
   }
 
-  grpc::Status Deregister(grpc::ServerContext*, const v1::DeregisterRequest* request,
+  grpc::Status Deregister(grpc::ServerContext* context, const v1::DeregisterRequest* request,
                           v1::DeregisterReply* reply) override {
-    if (auto wrong = identity_error(request->identity(), true); !wrong.ok()) return wrong;
-    v1::DeregisterRequest checked = *request;
-    if (checked.reason().empty()) checked.set_reason("deactivated");
-    if (checked.reason() != "deactivated" && checked.reason() != "rejected") {
-      return {grpc::INVALID_ARGUMENT, "reason is deactivated or rejected"};
-    }
-    return answer(operator_.deregister(checked), *reply);
+    return gate_.change(*context, "deregister", request->identity(), [&]() -> grpc::Status {
+      if (auto wrong = identity_error(request->identity(), true); !wrong.ok()) return wrong;
+      v1::DeregisterRequest checked = *request;
+      if (checked.reason().empty()) checked.set_reason("deactivated");
+      if (checked.reason() != "deactivated" && checked.reason() != "rejected") {
+        return {grpc::INVALID_ARGUMENT, "reason is deactivated or rejected"};
+      }
+      return answer(operator_.deregister(checked), *reply);
+    });
   }
 
   grpc::Status ListCalls(grpc::ServerContext*, const v1::ListCallsRequest* request,
@@ -127,9 +186,11 @@ class ControlService final : public v1::Control::Service {
     return answer(operator_.list_calls(checked), *reply);
   }
 
-  grpc::Status Hangup(grpc::ServerContext*, const v1::HangupRequest* request, v1::HangupReply* reply) override {
-    if (auto wrong = identity_error(request->call(), true); !wrong.ok()) return wrong;
-    return answer(operator_.hangup(*request), *reply);
+  grpc::Status Hangup(grpc::ServerContext* context, const v1::HangupRequest* request, v1::HangupReply* reply) override {
+    return gate_.change(*context, "hang up", request->call(), [&] {
+      if (auto wrong = identity_error(request->call(), true); !wrong.ok()) return wrong;
+      return answer(operator_.hangup(*request), *reply);
+    });
   }
 
   grpc::Status ExplainCall(grpc::ServerContext*, const v1::ExplainCallRequest* request,
@@ -146,18 +207,26 @@ class ControlService final : public v1::Control::Service {
     return answer(operator_.lint_profile(*request), *reply);
   }
 
-  grpc::Status Reload(grpc::ServerContext*, const v1::ReloadRequest*, v1::ReloadReply* reply) override {
-    if (!options_.reload) return to_grpc(not_here("Reload"));
-    const Reloaded reloaded = options_.reload();
-    if (!reloaded.ok()) return to_grpc(reloaded.status());
-    for (const config::Change& change : *reloaded) {
-      (change.needs_restart ? *reply->add_needs_restart() : *reply->add_changed()) = change.path;
-    }
-    return grpc::Status::OK;
+  grpc::Status Reload(grpc::ServerContext* context, const v1::ReloadRequest*, v1::ReloadReply* reply) override {
+    return gate_.change(*context, "reload", "", [&] {
+      if (!options_.reload) return to_grpc(not_here("Reload"));
+      const Reloaded reloaded = options_.reload();
+      if (!reloaded.ok()) return to_grpc(reloaded.status());
+      for (const config::Change& change : *reloaded) {
+        (change.needs_restart ? *reply->add_needs_restart() : *reply->add_changed()) = change.path;
+      }
+      return grpc::Status::OK;
+    });
   }
 
-  grpc::Status Drain(grpc::ServerContext*, const v1::DrainRequest* request, v1::DrainReply* reply) override {
-    return answer(operator_.drain(*request), *reply);
+  grpc::Status Drain(grpc::ServerContext* context, const v1::DrainRequest* request, v1::DrainReply* reply) override {
+    // It is asked again and again for what is left.
+    const bool known = draining_told_ == !request->resume();
+    grpc::Status done = gate_.change(
+        *context, request->resume() ? "end draining" : "drain", "",
+        [&] { return answer(operator_.drain(*request), *reply); }, known);
+    if (done.ok()) draining_told_ = !request->resume();
+    return done;
   }
 
   grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
@@ -241,10 +310,12 @@ class ControlService final : public v1::Control::Service {
     }
   }
 
-  const ControlOptions options_;
+  const ControlOptions& options_;
   Operator& operator_;
   Events& events_;
+  const Gate& gate_;
   const WallTime started_;
+  std::atomic<bool> draining_told_ = false;
   std::mutex mutex_;
   bool stopping_ = false;
   int following_ = 0;
@@ -253,35 +324,142 @@ class ControlService final : public v1::Control::Service {
 
 class LabHssService final : public v1::LabHss::Service {
  public:
-  explicit LabHssService(Operator& oper) : operator_(oper) {}
+  LabHssService(Operator& oper, const Gate& gate) : operator_(oper), gate_(gate) {}
 
   grpc::Status ListSubscribers(grpc::ServerContext*, const v1::ListSubscribersRequest* request,
                                v1::ListSubscribersReply* reply) override {
     return answer(operator_.list_subscribers(*request), *reply);
   }
-  grpc::Status Terminate(grpc::ServerContext*, const v1::TerminateRequest* request, v1::PushReply* reply) override {
-    if (auto wrong = identity_error(request->identity(), true); !wrong.ok()) return wrong;
-    // TS 29.229 section 6.3.17.
-    if (request->reason() > 3) return {grpc::INVALID_ARGUMENT, "reason is 0 to 3 (TS 29.229 section 6.3.17)"};
-    return answer(operator_.terminate(*request), *reply);
+  grpc::Status Terminate(grpc::ServerContext* context, const v1::TerminateRequest* request,
+                         v1::PushReply* reply) override {
+    return gate_.change(*context, "terminate", request->identity(), [&]() -> grpc::Status {
+      if (auto wrong = identity_error(request->identity(), true); !wrong.ok()) return wrong;
+      // TS 29.229 section 6.3.17.
+      if (request->reason() > 3) return {grpc::INVALID_ARGUMENT, "reason is 0 to 3 (TS 29.229 section 6.3.17)"};
+      return answer(operator_.terminate(*request), *reply);
+    });
   }
-  grpc::Status PushProfile(grpc::ServerContext*, const v1::PushProfileRequest* request, v1::PushReply* reply) override {
-    if (auto wrong = identity_error(request->identity(), true); !wrong.ok()) return wrong;
-    return answer(operator_.push_profile(*request), *reply);
+  grpc::Status PushProfile(grpc::ServerContext* context, const v1::PushProfileRequest* request,
+                           v1::PushReply* reply) override {
+    return gate_.change(*context, "push the profile of", request->identity(), [&] {
+      if (auto wrong = identity_error(request->identity(), true); !wrong.ok()) return wrong;
+      return answer(operator_.push_profile(*request), *reply);
+    });
   }
-  grpc::Status ChangeSubscriber(grpc::ServerContext*, const v1::ChangeSubscriberRequest* request,
+  grpc::Status ChangeSubscriber(grpc::ServerContext* context, const v1::ChangeSubscriberRequest* request,
                                 v1::ChangeSubscriberReply* reply) override {
-    if (auto wrong = identity_error(request->identity(), true); !wrong.ok()) return wrong;
-    return answer(operator_.change_subscriber(*request), *reply);
+    return gate_.change(*context, "change subscriber", request->identity(), [&] {
+      if (auto wrong = identity_error(request->identity(), true); !wrong.ok()) return wrong;
+      return answer(operator_.change_subscriber(*request), *reply);
+    });
   }
 
  private:
   Operator& operator_;
+  const Gate& gate_;
 };
+
+// The services for clients of one kind, and the gRPC server that they are on.
+struct Desk {
+  Desk(const ControlOptions& options, Operator& oper, Events& events, ClientOf client_of)
+      : gate(std::move(client_of), events), control(options, oper, events, gate), lab_hss(oper, gate) {}
+
+  bool start(const ControlOptions& options, const std::string& address,
+             const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+    grpc::ServerBuilder builder;
+    if (!address.empty()) builder.AddListeningPort(address, credentials);
+    builder.RegisterService(&control);
+    if (options.lab_hss) builder.RegisterService(&lab_hss);
+    builder.SetMaxReceiveMessageSize(ControlServer::request_limit);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, ControlServer::streams_per_connection);
+    // A second daemon on the same port must fail, not share it.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    grpc::ResourceQuota quota("control");
+    quota.SetMaxThreads(2 * ControlServer::watchers_limit + 32);  // of Watch and of Trace
+    builder.SetResourceQuota(quota);
+    server = builder.BuildAndStart();
+    if (server == nullptr) return false;
+    if (auto* health = server->GetHealthCheckService()) {
+      health->SetServingStatus(true);
+      health->SetServingStatus("lapwing.v1.Control", true);
+      if (options.lab_hss) health->SetServingStatus("lapwing.v1.LabHss", true);
+    }
+    return true;
+  }
+  void stop() {
+    if (auto* health = server->GetHealthCheckService()) health->Shutdown();
+    control.send_watchers_away();
+    server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
+    server->Wait();
+  }
+
+  const Gate gate;
+  ControlService control;
+  LabHssService lab_hss;
+  std::unique_ptr<grpc::Server> server;  // goes first
+};
+
+// Who entered by the unix socket, by descriptor. What a client may do does not hang on this, but on the desk that it
+// was sent to.
+class Visitors {
+ public:
+  void note(int fd, std::string name) {
+    std::lock_guard lock(mutex_);
+    names_[fd] = std::move(name);
+  }
+  std::string name(const std::string& peer) const {  // gRPC's name of the connection: "fd:17"
+    constexpr std::string_view scheme = "fd:";
+    int fd = -1;
+    if (!peer.starts_with(scheme) || !absl::SimpleAtoi(peer.substr(scheme.size()), &fd)) return "this daemon";
+    std::lock_guard lock(mutex_);
+    auto found = names_.find(fd);
+    return found == names_.end() ? "an unknown user" : found->second;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<int, std::string> names_;
+};
+
+absl::StatusOr<std::string> content_of(const char* key, const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file || text.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("control.tls.%s: %s: %s", key, path, file ? "is empty" : std::strerror(errno)));
+  }
+  return text;
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials_of(const v1::ControlListen& control) {
+  if (!control.has_tls()) return grpc::InsecureServerCredentials();
+  const auto certificate = content_of("certificate", control.tls().certificate());
+  if (!certificate.ok()) return certificate.status();
+  const auto key = content_of("key", control.tls().key());
+  if (!key.ok()) return key.status();
+  const auto clients_ca = content_of("clients_ca", control.tls().clients_ca());
+  if (!clients_ca.ok()) return clients_ca.status();
+  grpc::SslServerCredentialsOptions options(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.pem_root_certs = *clients_ca;
+  options.pem_key_cert_pairs.push_back({*key, *certificate});
+  return grpc::SslServerCredentials(options);
+}
+
+Client client_by_certificate(const grpc::ServerContext& context, const Admins& admins) {
+  const std::shared_ptr<const grpc::AuthContext> shown = context.auth_context();
+  if (shown == nullptr || !shown->IsPeerAuthenticated()) return {"a client on loopback", false};
+  std::vector<std::string> names;
+  for (const char* property : {GRPC_X509_CN_PROPERTY_NAME, GRPC_X509_SAN_PROPERTY_NAME}) {
+    for (const grpc::string_ref& name : shown->FindPropertyValues(property))
+      names.emplace_back(name.data(), name.size());
+  }
+  return admins.with_certificate(names);
+}
 
 }  // namespace
 
 void Operator::gauges(v1::StatusReply&) {}
+void Operator::metrics(metrics::Sheet&) {}
 absl::StatusOr<v1::ListRegistrationsReply> Operator::list_registrations(const v1::ListRegistrationsRequest&) {
   return not_here("ListRegistrations");
 }
@@ -329,46 +507,66 @@ absl::StatusOr<v1::ChangeSubscriberReply> Operator::change_subscriber(const v1::
 }
 
 struct ControlServer::Parts {
-  Parts(const ControlOptions& options, Operator& oper, Events& events)
-      : control(options, oper, events), lab_hss(oper) {}
-  ControlService control;
-  LabHssService lab_hss;
-  std::unique_ptr<grpc::Server> server;  // goes first
+  explicit Parts(ControlOptions given) : options(std::move(given)) {}
+  const ControlOptions options;
+  Admins admins;
+  Visitors visitors;
+  std::vector<std::unique_ptr<Desk>> desks;  // of readers, and on a unix socket of admins
+  std::unique_ptr<UnixDoor> door;            // goes first
 };
 
 absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::start(ControlOptions options, Operator& oper,
                                                                     Events& events) {
-  absl::StatusOr<std::string> address = claim_address(options.listen);
+  const v1::ControlListen& control = options.control;
+  constexpr std::string_view scheme = "unix:";
+  const bool unix_socket = control.listen().starts_with(scheme);
+  if (unix_socket && control.has_tls()) {
+    return absl::InvalidArgumentError("control.tls: a unix socket has no TLS: the kernel says who its clients are");
+  }
+  absl::StatusOr<std::string> address = claim_address(control.listen(), control.has_tls());
   if (!address.ok()) return address.status();
+  const std::vector<std::string> names(control.admins().begin(), control.admins().end());
+  absl::StatusOr<Admins> admins = unix_socket ? Admins::of_machine(names) : Admins::of_certificates(names);
+  if (!admins.ok()) return admins.status();
+  if (!unix_socket && !control.has_tls() && !names.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrFormat("control.admins: on %s without control.tls nobody knows who a client is: use a unix socket, or "
+                        "set control.tls",
+                        control.listen()));
+  }
+  absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials = credentials_of(control);
+  if (!credentials.ok()) return credentials.status();
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
-  auto parts = std::make_unique<Parts>(options, oper, events);
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort(*address, grpc::InsecureServerCredentials());
-  builder.RegisterService(&parts->control);
-  if (options.lab_hss) builder.RegisterService(&parts->lab_hss);
-  builder.SetMaxReceiveMessageSize(request_limit);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, streams_per_connection);
-  // A second daemon on the same port must fail, not share it.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  grpc::ResourceQuota quota("control");
-  quota.SetMaxThreads(2 * watchers_limit + 32);  // of Watch and of Trace
-  builder.SetResourceQuota(quota);
-
-  // The socket must never be open to everybody, not even for the moment until a chmod.
-  const mode_t before = umask(0117);
-  parts->server = builder.BuildAndStart();
-  umask(before);
-  if (parts->server == nullptr) {
-    return absl::UnavailableError(
-        absl::StrFormat("%s: cannot listen; what gRPC said about it stands above", options.listen));
+  auto parts = std::make_unique<Parts>(std::move(options));
+  parts->admins = *std::move(admins);
+  auto add_desk = [&](ClientOf client_of) {
+    parts->desks.push_back(std::make_unique<Desk>(parts->options, oper, events, std::move(client_of)));
+    return parts->desks.back()->start(parts->options, unix_socket ? "" : *address, *credentials);
+  };
+  if (!unix_socket) {
+    if (!add_desk([&parts = *parts](const auto& context) { return client_by_certificate(context, parts.admins); })) {
+      return absl::UnavailableError(
+          absl::StrFormat("%s: cannot listen; what gRPC said about it stands above", parts->options.control.listen()));
+    }
+    return std::unique_ptr<ControlServer>(new ControlServer(std::move(parts)));
   }
-  if (auto* health = parts->server->GetHealthCheckService()) {
-    health->SetServingStatus(true);
-    health->SetServingStatus("lapwing.v1.Control", true);
-    if (options.lab_hss) health->SetServingStatus("lapwing.v1.LabHss", true);
+  for (const bool admin : {false, true}) {
+    if (!add_desk([&visitors = parts->visitors, admin](const auto& context) {
+          return Client{visitors.name(context.peer()), admin};
+        })) {
+      return absl::UnavailableError("gRPC does not start; what it said about it stands above");
+    }
   }
+  auto enter = [&parts = *parts](int fd) {
+    Client client = parts.admins.at_socket(fd);
+    parts.visitors.note(fd, std::move(client.name));
+    grpc::AddInsecureChannelFromFd(parts.desks[client.admin ? 1 : 0]->server.get(), fd);
+  };
+  auto door = UnixDoor::open(address->substr(scheme.size()), enter);
+  if (!door.ok()) return door.status();
+  parts->door = *std::move(door);
   return std::unique_ptr<ControlServer>(new ControlServer(std::move(parts)));
 }
 
@@ -379,12 +577,13 @@ ControlServer::~ControlServer() {
 }
 
 void ControlServer::stop() {
-  if (parts_->server == nullptr) return;
-  if (auto* health = parts_->server->GetHealthCheckService()) health->Shutdown();
-  parts_->control.send_watchers_away();
-  parts_->server->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
-  parts_->server->Wait();
-  parts_->server.reset();
+  parts_->door.reset();
+  for (const auto& desk : parts_->desks) desk->stop();
+  parts_->desks.clear();
+}
+
+std::shared_ptr<grpc::Channel> ControlServer::reader() {
+  return parts_->desks.front()->server->InProcessChannel({});
 }
 
 }  // namespace lapwing::control

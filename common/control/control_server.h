@@ -2,11 +2,15 @@
 // health service and reflection, on a unix socket or a loopback address.
 //
 //   class PcscfOperator : public control::Operator { ... };
-//   auto server = control::ControlServer::start({.listen = "unix:/run/lapwing/pcscf.sock", .program = "pcscf", .name =
-//   name,
+//   auto server = control::ControlServer::start({.control = config.control(), .program = "pcscf", .name = name,
 //                                                .workers = 2}, pcscf_operator, events);
 //
-// Anyone who may open the socket may do everything: it has mode 0660, and an address other than loopback is refused.
+// Who reaches it may look; who is an admin (access.h) may change things, and every change and every refusal is audited:
+// a line in the log and an event of kind "audit".
+//
+//   unix socket   mode 0660; the kernel says who the client is
+//   endpoint      with TLS and client certificates, whose names say who it is; without, loopback only, and nobody is
+//   admin
 #pragma once
 
 #include <memory>
@@ -16,8 +20,14 @@
 #include "absl/status/statusor.h"
 #include "common/control/daemon.h"
 #include "common/control/events.h"
+#include "common/metrics/sheet.h"
 #include "common/trace/recorder.h"
+#include "lapwing/v1/config.pb.h"
 #include "lapwing/v1/control.pb.h"
+
+namespace grpc {
+class Channel;
+}
 
 namespace lapwing::control {
 
@@ -29,6 +39,8 @@ class Operator {
   virtual ~Operator() = default;
   // StatusReply's gauges, in the order in which people read them; and whether it is draining.
   virtual void gauges(v1::StatusReply& reply);
+  // What Prometheus reads besides these: histograms, and what has labels.
+  virtual void metrics(metrics::Sheet& sheet);
   // The request's limit is never 0 here.
   virtual absl::StatusOr<v1::ListRegistrationsReply> list_registrations(const v1::ListRegistrationsRequest& request);
   // Without `events`: the server adds them, and answers NOT_FOUND only when there are none either.
@@ -53,9 +65,9 @@ class Operator {
 };
 
 struct ControlOptions {
-  std::string listen;   // unix:/path, or a loopback endpoint
-  std::string program;  // "pcscf"
-  std::string name;     // the configured one
+  v1::ControlListen control = {};
+  std::string program = {};  // "pcscf"
+  std::string name = {};     // the configured one
   uint32_t workers = 0;
   bool lab_hss = false;                        // serve LabHss too
   std::function<Reloaded()> reload = nullptr;  // of the daemon; null: it cannot
@@ -67,12 +79,13 @@ class ControlServer {
  public:
   static constexpr int request_limit = 64 * 1024;  // bytes
   static constexpr size_t identity_limit = 256;    // bytes
-  static constexpr int watchers_limit = 32;        // each holds a thread
+  static constexpr int watchers_limit = 32;        // each holds a thread; of admins, and of readers
   static constexpr int streams_per_connection = 64;
   static constexpr uint32_t list_default = 1000;
   static constexpr uint32_t list_limit = 100'000;
 
-  // Errors: InvalidArgument (the address), AlreadyExists (something listens there), Unavailable (it cannot be opened).
+  // Errors: InvalidArgument (the address, a file of tls), NotFound (an admin), AlreadyExists (something listens there),
+  // Unavailable (it cannot be opened).
   // oper and events outlive the server.
   static absl::StatusOr<std::unique_ptr<ControlServer>> start(ControlOptions options, Operator& oper, Events& events);
   ~ControlServer();
@@ -81,6 +94,9 @@ class ControlServer {
 
   // Sends watchers away and returns when no call runs any more; calls that last longer than 500 ms are cancelled.
   void stop();
+
+  // For a part of this program that looks as a client would, with a reader's rights. Before stop().
+  std::shared_ptr<grpc::Channel> reader();
 
  private:
   struct Parts;

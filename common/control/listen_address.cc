@@ -73,7 +73,7 @@ absl::Status probe_bind(std::string_view listen, const Endpoint& endpoint) {
 
 }  // namespace
 
-absl::StatusOr<std::string> claim_address(std::string_view listen) {
+absl::StatusOr<std::string> claim_address(std::string_view listen, bool tls) {
   constexpr std::string_view scheme = "unix:";
   if (absl::Status form = check_format("control", listen); !form.ok()) {
     return absl::InvalidArgumentError(
@@ -85,11 +85,11 @@ absl::StatusOr<std::string> claim_address(std::string_view listen) {
     return std::string(listen);
   }
   const Endpoint endpoint = endpoint_from(listen).value();
-  if (!endpoint.address.is_loopback()) {
+  if (!tls && !endpoint.address.is_loopback()) {
     return absl::InvalidArgumentError(
-        absl::StrFormat("control.listen \"%s\": only a unix socket or a loopback address may be listened on: whoever "
-                        "reaches it may do everything, "
-                        "and TLS with client certificates is not there yet; reach it from elsewhere through ssh -L",
+        absl::StrFormat("control.listen \"%s\": without control.tls only a unix socket or a loopback address may be "
+                        "listened on, since whoever reaches it sees everything: set control.tls, or reach it from "
+                        "elsewhere through ssh -L",
                         listen));
   }
   if (absl::Status free = probe_bind(listen, endpoint); !free.ok()) return free;

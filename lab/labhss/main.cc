@@ -67,7 +67,7 @@ int run(control::Daemon& daemon, const v1::LabHssConfig& config, Subscribers sub
   if (absl::Status started = (*core)->start(); !started.ok()) {
     failed(started);
   } else if (absl::StatusOr<std::unique_ptr<control::ControlServer>> control =
-                 control::ControlServer::start({.listen = config.control().listen(),
+                 control::ControlServer::start({.control = config.control(),
                                                 .program = "labhss",
                                                 .name = config.origin_host(),
                                                 .lab_hss = true,

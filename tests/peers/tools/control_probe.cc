@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
   control::Events events(clock);
   TwoUsers users(events);
   control::ControlOptions options;
-  options.listen = argv[1];
+  options.control.set_listen(argv[1]);
   options.program = "probe";
   options.name = "probe.example.org";
   options.workers = 1;

@@ -113,7 +113,7 @@ class ImsctlTest : public testing::Test {
     address_ = "unix:" + folder_ + "/d.sock";
     nobody_ = "unix:" + folder_ + "/none.sock";
     control::ControlOptions options;
-    options.listen = address_;
+    options.control.set_listen(address_);
     options.program = "pcscf";
     options.name = "d.example.org";
     options.lab_hss = true;

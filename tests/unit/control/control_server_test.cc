@@ -72,7 +72,7 @@ class ControlServerTest : public testing::Test {
   }
   ControlOptions options() const {
     ControlOptions out;
-    out.listen = "unix:" + path_;
+    out.control.set_listen("unix:" + path_);
     out.program = "pcscf";
     out.name = "pcscf.example.org";
     out.workers = 2;
@@ -393,21 +393,21 @@ TEST_F(ControlServerTest, when_a_file_is_in_the_way_then_it_is_kept) {
 
 TEST_F(ControlServerTest, when_the_directory_is_missing_then_it_is_named) {
   ControlOptions elsewhere = options();
-  elsewhere.listen = "unix:" + folder_ + "/none/c.sock";
+  elsewhere.control.set_listen("unix:" + folder_ + "/none/c.sock");
   EXPECT_EQ(ControlServer::start(elsewhere, user_, events_).status().message(),
-            elsewhere.listen + ": cannot listen: " + folder_ +
+            elsewhere.control.listen() + ": cannot listen: " + folder_ +
                 "/none: No such file or directory; make the directory, writable for this user");
 }
 
 TEST_F(ControlServerTest, when_the_address_is_not_loopback_then_it_is_refused) {
   ControlOptions open = options();
-  open.listen = "0.0.0.0:7070";
+  open.control.set_listen("0.0.0.0:7070");
   const absl::Status status = ControlServer::start(open, user_, events_).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(status.message(),
-            "control.listen \"0.0.0.0:7070\": only a unix socket or a loopback address may be listened on: whoever "
-            "reaches it may do "
-            "everything, and TLS with client certificates is not there yet; reach it from elsewhere through ssh -L");
+            "control.listen \"0.0.0.0:7070\": without control.tls only a unix socket or a loopback address may be "
+            "listened on, since whoever reaches it sees everything: set control.tls, or reach it from elsewhere "
+            "through ssh -L");
 }
 
 TEST_F(ControlServerTest, when_a_loopback_port_is_taken_then_the_error_says_so) {
@@ -420,9 +420,10 @@ TEST_F(ControlServerTest, when_a_loopback_port_is_taken_then_the_error_says_so) 
   socklen_t size = static_cast<socklen_t>(any.capacity());
   ASSERT_EQ(getsockname(fd, any.data(), &size), 0);
   ControlOptions taken = options();
-  taken.listen = "127.0.0.1:" + std::to_string(any.port());
+  taken.control.set_listen("127.0.0.1:" + std::to_string(any.port()));
   EXPECT_EQ(ControlServer::start(taken, user_, events_).status().message(),
-            taken.listen + ": address already in use: another daemon listens there; stop it, or change control.listen");
+            taken.control.listen() +
+                ": address already in use: another daemon listens there; stop it, or change control.listen");
   close(fd);
   auto server = ControlServer::start(taken, user_, events_);
   EXPECT_TRUE(server.ok()) << server.status();
