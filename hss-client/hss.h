@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "common/metrics/distribution.h"
 #include "common/runtime/worker.h"
 #include "hss-client/cx.h"
 
@@ -48,6 +49,9 @@ class Hss {
   virtual Task<HssOutcome<cx::ServerAssignmentAnswer>> assign(Worker& worker, cx::ServerAssignmentRequest request) = 0;
   virtual Task<HssOutcome<cx::LocationInfoAnswer>> locate(Worker& worker, cx::LocationInfoRequest request) = 0;
   virtual std::vector<HssPeerState> peers() const = 0;  // any thread
+  // How long answers took, by command ("MAR") and outcome ("success", "error", "timeout", "malformed"); null: not
+  // counted.
+  virtual const metrics::HistogramSet* times() const { return nullptr; }
 };
 
 // What the HSS asks of us. Called on a worker; the answer goes out when the task ends.

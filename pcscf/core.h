@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/control/report.h"
+#include "common/metrics/distribution.h"
 #include "common/runtime/live.h"
 #include "common/runtime/turns.h"
 #include "common/runtime/worker.h"
@@ -57,6 +58,8 @@ struct Core {
   Handsets handsets;
   ipsec::SpiPool spis;
   ipsec::DropCounters drops;
+  // From the first REGISTER, which was challenged, to its 200: with the handset's own time.
+  metrics::Histogram registration_times{metrics::seconds_bounds};
   Turns turns;
   std::unique_ptr<Store> store = std::make_unique<NoStore>();
   std::vector<Site> sites;

@@ -2,7 +2,6 @@
 #include <thread>
 
 #include "absl/strings/ascii.h"
-#include "common/control/control_server.h"
 #include "common/control/daemon.h"
 #include "common/control/report.h"
 #include "common/runtime/config.h"
@@ -10,6 +9,7 @@
 #include "common/sip/stack.h"
 #include "common/store/sqlite_store.h"
 #include "lapwing/v1/config.pb.h"
+#include "page/doors.h"
 #include "pcscf/config_check.h"
 #include "pcscf/core.h"
 #include "pcscf/ipsec/netlink_kernel.h"
@@ -146,28 +146,27 @@ int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
   });
   PcscfOperator oper(core, pool, stack);
   pool.at(0).timers().every(std::chrono::minutes(1), [&core] { core.handsets.sweep(); });
-  pool.at(0).timers().every(std::chrono::seconds(1), [&core] {
+  auto note_drops = [&core] {
     if (auto counts = ipsec::read_drop_counts()) core.drops.note(core.clock.wall(), *counts);
-  });
+  };
+  note_drops();
+  pool.at(0).timers().every(std::chrono::seconds(1), note_drops);
   pool.start();
   resume(core);
-  auto control = control::ControlServer::start({.listen = config.control().listen(),
-                                                .program = "pcscf",
-                                                .name = config.name(),
-                                                .workers = count,
-                                                .reload = [&daemon] { return daemon.reload(); },
-                                                .recorder = recorder ? &*recorder : nullptr},
-                                               oper, events);
-  if (!control.ok()) {
+  auto doors = page::open_doors(
+      config, cli::Role::pcscf,
+      {.workers = count, .reload = [&daemon] { return daemon.reload(); }, .recorder = recorder ? &*recorder : nullptr},
+      oper, events);
+  if (!doors.ok()) {
     pool.stop();
     leave_kernel();
-    return control::could_not_start(control.status());
+    return control::could_not_start(doors.status());
   }
   LW_LOG(info, "%s is up: Gm on %s, core on %s, %d workers", config.name(), core.settings().gm.front().text(),
          core.settings().mw.text(), count);
   int code = daemon.wait_for_stop();
   LW_LOG(info, "stopping");
-  (*control)->stop();
+  doors->close();
   pool.stop();
   // The kernel would go on sending the rest of a protected connection, and in clear as soon as the policies are gone.
   stack.close([&core](const sip::Flow& flow) { return core.on_protected_port(flow); });

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "common/control/gauges.h"
+#include "common/control/metrics_endpoint.h"
 #include "common/control/on_worker.h"
 #include "common/control/timestamps.h"
 
@@ -119,6 +120,13 @@ void PcscfOperator::gauges(v1::StatusReply& reply) {
   add_gauge(reply, "connections", sum.transport.connections);
   add_gauge(reply, "requests", sum.layer.requests);
   add_gauge(reply, "malformed", sum.layer.malformed);
+}
+
+void PcscfOperator::metrics(metrics::Sheet& sheet) {
+  control::add_request_times(sheet, control::all_request_times(pool_, stack_));
+  control::add_histogram(sheet, "lapwing_registration_seconds",
+                         "From a first REGISTER that was challenged to its 200, with the handset's own time.",
+                         core_.registration_times);
 }
 
 std::vector<std::shared_ptr<Handset>> PcscfOperator::wanted(std::string_view identity) {

@@ -11,6 +11,7 @@ class PcscfOperator final : public control::Operator {
  public:
   PcscfOperator(Core& core, WorkerPool& pool, sip::Stack& stack) : core_(core), pool_(pool), stack_(stack) {}
   void gauges(v1::StatusReply& reply) override;
+  void metrics(metrics::Sheet& sheet) override;
   absl::StatusOr<v1::ListRegistrationsReply> list_registrations(const v1::ListRegistrationsRequest& request) override;
   std::vector<std::string> names_of(std::string_view identity) override;
   absl::StatusOr<v1::DrainReply> drain(const v1::DrainRequest& request) override;

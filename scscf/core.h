@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/control/report.h"
+#include "common/metrics/distribution.h"
 #include "common/runtime/live.h"
 #include "common/runtime/turns.h"
 #include "common/runtime/worker.h"
@@ -98,6 +99,12 @@ struct Site {
   sip::TransactionLayer& transactions;
 };
 
+// From the INVITE to the first 180 and to the 200; and how long calls lasted that were answered.
+struct CallTimes {
+  metrics::Histogram ringing{metrics::seconds_bounds}, answered{metrics::seconds_bounds};
+  metrics::Histogram lasted{metrics::call_bounds};
+};
+
 struct Core {
   Live<Settings> configured;
   Hss& hss;
@@ -112,6 +119,7 @@ struct Core {
   Subscriptions subscriptions;
   Calls calls;
   ShortMessages short_messages;
+  CallTimes call_times;
   std::function<void(Call&)> record_call;  // when one has ended; may be empty
   std::unique_ptr<Store> store = std::make_unique<NoStore>();
   Turns turns;

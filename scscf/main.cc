@@ -7,7 +7,6 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
-#include "common/control/control_server.h"
 #include "common/control/daemon.h"
 #include "common/control/report.h"
 #include "common/runtime/config.h"
@@ -20,6 +19,7 @@
 #include "hss-client/freediameter/cx_application.h"
 #include "hss-client/freediameter/cx_client.h"
 #include "lapwing/v1/config.pb.h"
+#include "page/doors.h"
 #include "scscf/call_records.h"
 #include "scscf/config_check.h"
 #include "scscf/core.h"
@@ -227,21 +227,18 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   });
   pool.start();
   resume(core);
-  auto control = control::ControlServer::start({.listen = config.control().listen(),
-                                                .program = "scscf",
-                                                .name = config.name(),
-                                                .workers = count,
-                                                .reload = [&daemon] { return daemon.reload(); },
-                                                .recorder = recorder ? &*recorder : nullptr},
-                                               oper, events);
-  if (!control.ok()) {
+  auto doors = page::open_doors(
+      config, cli::Role::scscf,
+      {.workers = count, .reload = [&daemon] { return daemon.reload(); }, .recorder = recorder ? &*recorder : nullptr},
+      oper, events);
+  if (!doors.ok()) {
     pool.stop();
-    return control::could_not_start(control.status());
+    return control::could_not_start(doors.status());
   }
   LW_LOG(info, "%s is up on %s, %d workers", config.name(), core.settings().listen.front().text(), count);
   int code = daemon.wait_for_stop();
   LW_LOG(info, "stopping");
-  (*control)->stop();
+  doors->close();
   pool.stop();
   (*diameter)->stop();  // it is used until the end of this function, so it stays
   stack.close();

@@ -5,6 +5,7 @@
 #include "absl/strings/str_format.h"
 #include "common/control/events.h"
 #include "common/control/gauges.h"
+#include "common/control/metrics_endpoint.h"
 #include "common/control/on_worker.h"
 #include "common/control/timestamps.h"
 #include "common/sip/uri.h"
@@ -102,6 +103,35 @@ void ScscfOperator::gauges(v1::StatusReply& reply) {
   add_gauge(reply, "client_transactions", sum.layer.client_transactions);
   add_gauge(reply, "requests", sum.layer.requests);
   add_gauge(reply, "malformed", sum.layer.malformed);
+}
+
+void ScscfOperator::metrics(metrics::Sheet& sheet) {
+  using Type = metrics::Sheet::Type;
+  control::add_request_times(sheet, control::all_request_times(pool_, stack_));
+  if (const metrics::HistogramSet* times = core_.hss.times()) {
+    sheet.family("lapwing_cx_seconds", Type::histogram, "From a Cx request to the HSS to its answer, by outcome.");
+    for (const auto& [labels, distribution] : times->read()) {
+      sheet.distribution(distribution, {{"command", labels[0]}, {"outcome", labels[1]}});
+    }
+  }
+  const std::vector<HssPeerState> peers = core_.hss.peers();
+  sheet.family("lapwing_hss_up", Type::gauge, "1: the connection to this HSS is open and it answers.");
+  for (const HssPeerState& peer : peers) {
+    sheet.value(peer.state == "open" && !peer.circuit_open ? 1 : 0, {{"host", peer.host}});
+  }
+  sheet.family("lapwing_hss_requests", Type::counter, "Requests to this HSS, by what became of them.");
+  for (const HssPeerState& peer : peers) {
+    sheet.value(static_cast<double>(peer.answered), {{"host", peer.host}, {"outcome", "answered"}});
+    sheet.value(static_cast<double>(peer.timeouts), {{"host", peer.host}, {"outcome", "timeout"}});
+    sheet.value(static_cast<double>(peer.errors), {{"host", peer.host}, {"outcome", "error"}});
+    sheet.value(static_cast<double>(peer.malformed), {{"host", peer.host}, {"outcome", "malformed"}});
+  }
+  control::add_histogram(sheet, "lapwing_call_ringing_seconds", "From an INVITE to the first 180.",
+                         core_.call_times.ringing);
+  control::add_histogram(sheet, "lapwing_call_answered_seconds", "From an INVITE to the 200 of who answered.",
+                         core_.call_times.answered);
+  control::add_histogram(sheet, "lapwing_call_seconds", "How long calls lasted that were answered.",
+                         core_.call_times.lasted);
 }
 
 absl::StatusOr<v1::ListRegistrationsReply> ScscfOperator::list_registrations(

@@ -11,6 +11,7 @@ class ScscfOperator final : public control::Operator {
  public:
   ScscfOperator(Core& core, WorkerPool& pool, sip::Stack& stack) : core_(core), pool_(pool), stack_(stack) {}
   void gauges(v1::StatusReply& reply) override;
+  void metrics(metrics::Sheet& sheet) override;
   absl::StatusOr<v1::ListRegistrationsReply> list_registrations(const v1::ListRegistrationsRequest& request) override;
   absl::StatusOr<v1::ShowReply> show(const v1::ShowRequest& request) override;
   absl::StatusOr<v1::ListHssPeersReply> list_hss_peers(const v1::ListHssPeersRequest& request) override;

@@ -46,6 +46,11 @@ Events::Events(const Clock& clock, size_t users_limit)
 void Events::publish(Event event) {
   if (event.time == WallTime{}) event.time = clock_.wall();
   if (event.text.size() > text_limit) event.text.resize(text_limit);
+  {
+    std::lock_guard lock(counting_);
+    ++kinds_[event.kind];
+    ++causes_[static_cast<size_t>(event.cause)];
+  }
   if (!event.impi.empty() || !event.impu.empty()) keep(event);
   if (watchers() == 0) return;
 
@@ -73,6 +78,11 @@ bool Events::User::is(std::string_view identity, std::string_view name) const {
   std::string_view impi = known_by_impi ? name : std::string_view();
   if (same_user(identity, impi, known_by_impi ? std::string_view() : name)) return true;
   return std::any_of(impus.begin(), impus.end(), [&](const Text& impu) { return same_user(identity, impi, impu); });
+}
+
+Events::Counts Events::counts() const {
+  std::lock_guard lock(counting_);
+  return {{kinds_.begin(), kinds_.end()}, causes_};
 }
 
 void Events::keep(const Event& event) {

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <deque>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -90,6 +91,12 @@ class Events {
   };
   // identity: only this user's events; empty: all.
   std::shared_ptr<Subscription> subscribe(std::string identity, size_t queue_limit = 1024);
+  // How many there were, by kind and by cause.
+  struct Counts {
+    std::map<std::string, uint64_t> kinds;
+    std::array<uint64_t, cause_count> causes{};
+  };
+  Counts counts() const;
   size_t watchers() const { return watching_.load(std::memory_order_relaxed); }
 
  private:
@@ -130,6 +137,9 @@ class Events {
   std::mutex subscribers_mutex_;
   std::vector<std::weak_ptr<Subscription>> subscribers_;
   std::atomic<size_t> watching_{0};
+  mutable std::mutex counting_;
+  absl::flat_hash_map<std::string, uint64_t> kinds_;
+  std::array<uint64_t, cause_count> causes_{};
 };
 
 }  // namespace lapwing::control

@@ -32,6 +32,19 @@ sip::Stack::Counters all_counters(WorkerPool& pool, sip::Stack& stack) {
   return sum;
 }
 
+RequestTimes all_request_times(WorkerPool& pool, sip::Stack& stack) {
+  RequestTimes sum;
+  for (uint32_t i = 0; i < pool.size(); ++i) {
+    auto one = ask_worker<RequestTimes>(pool.at(i), std::chrono::seconds(2), [&stack, i](auto answer) {
+      answer({stack.layer(i).server_times(), stack.layer(i).client_times()});
+    });
+    if (!one.ok()) continue;
+    sum.server.add(one->server);
+    sum.client.add(one->client);
+  }
+  return sum;
+}
+
 v1::DrainReply drain(std::atomic<bool>& draining, const v1::DrainRequest& request, WorkerPool& pool,
                      sip::Stack& stack) {
   draining = !request.resume();

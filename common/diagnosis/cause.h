@@ -81,6 +81,7 @@ enum class Cause : uint8_t {
   session_expired,
   sms_not_taken,
 };
+inline constexpr size_t cause_count = static_cast<size_t>(Cause::sms_not_taken) + 1;
 
 struct Diagnosis {
   Cause cause;

@@ -161,7 +161,11 @@ void ServerTransaction::respond(int code, std::string wire) {
   bool another_2xx = invite && invite->state() == InviteServer::State::accepted && code >= 200 && code < 300;
   if ((entry_->final && !another_2xx) || !entry_->layer) return;
   entry_->final = code >= 200;
-  if (entry_->final) end_work();
+  if (entry_->final) {
+    end_work();
+    TransactionLayer& layer = *entry_->layer;
+    if (!another_2xx) layer.server_times_.observe(entry_->method, code, layer.worker_.clock().now() - entry_->begun);
+  }
   Actions actions = std::visit([code](auto& machine) { return machine.respond(code); }, entry_->machine);
   // What the machine does not send (RFC 4320) must not answer retransmissions either.
   if (std::any_of(actions.begin(), actions.end(), [](const Action& a) { return a.kind == Action::Kind::send; })) {
@@ -341,6 +345,8 @@ void TransactionLayer::begin(std::string key, Message message, const Flow& flow)
                                                          .source = flow.remote.address,
                                                          .machine = NonInviteServer(values, is_reliable),
                                                          .timers = {},
+                                                         .method = message.method(),
+                                                         .begun = worker_.clock().now(),
                                                          .final = false,
                                                          .transaction = {},
                                                          .layer = this});

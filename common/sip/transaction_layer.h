@@ -24,6 +24,7 @@
 #include "common/runtime/worker.h"
 #include "common/sip/edits.h"
 #include "common/sip/message.h"
+#include "common/sip/request_times.h"
 #include "common/sip/transaction/machines.h"
 #include "common/sip/transport.h"
 
@@ -70,6 +71,8 @@ struct ServerEntry {
   asio::ip::address source;
   std::variant<NonInviteServer, InviteServer> machine;
   TimerIds timers{};
+  Method method = Method::other;
+  TimePoint begun;
   bool final = false;
   std::weak_ptr<ServerTransaction> transaction;
   TransactionLayer* layer = nullptr;  // null once the layer has gone
@@ -151,6 +154,8 @@ class ClientTransaction {
   std::optional<std::string> cancel;  // wanted, with this Reason
   bool cancelled = false;             // CANCEL has gone
   Timers::Id give_up = 0;
+  TimePoint begun;
+  bool ended = false;  // its user has heard the end
 
   ClientTransaction(ClientRequest r, std::string k, User u);
 };
@@ -207,6 +212,9 @@ class TransactionLayer final : public Receiver {
 
   Worker& worker() { return worker_; }
   LayerCounters counters() const;
+  // Of requests that came, and of those that we sent.
+  const RequestTimes& server_times() const { return server_times_; }
+  const RequestTimes& client_times() const { return client_times_; }
 
  private:
   friend class ServerTransaction;
@@ -223,6 +231,7 @@ class TransactionLayer final : public Receiver {
   void send_latest(const std::shared_ptr<ServerEntry>& entry);
   void send_cancel(const std::shared_ptr<ClientTransaction>& transaction);
   void send_request(const std::shared_ptr<ClientTransaction>& transaction);
+  void tell(ClientTransaction& transaction, const Answer& answer);
 
   Worker& worker_;
   Transport& transport_;
@@ -233,6 +242,7 @@ class TransactionLayer final : public Receiver {
   absl::flat_hash_map<std::string, std::shared_ptr<ServerEntry>> servers_;
   absl::flat_hash_map<std::string, std::shared_ptr<ClientTransaction>> clients_;
   LayerCounters counters_;
+  RequestTimes server_times_, client_times_;
 };
 
 }  // namespace lapwing::sip

@@ -91,6 +91,7 @@ void TransactionLayer::start(ClientRequest request, ClientTransaction::User user
   std::string key = request.branch + ' ' + std::string(method_text(request.method));
   auto transaction =
       std::shared_ptr<ClientTransaction>(new ClientTransaction(std::move(request), std::move(key), std::move(user)));
+  transaction->begun = worker_.clock().now();
   clients_[transaction->key] = transaction;
   client_actions(transaction, std::visit([](auto& machine) { return machine.start(); }, transaction->machine), nullptr);
 }
@@ -148,7 +149,7 @@ void TransactionLayer::send_cancel(const std::shared_ptr<ClientTransaction>& tra
   // Who does not end an INVITE that was cancelled is given up.
   transaction->give_up = worker_.timers().after(request.timers.t1 * 64, [this, transaction] {
     transaction->give_up = 0;
-    transaction->user(Answer{Answer::Outcome::timed_out, nullptr, transaction->request.flow, "no end after CANCEL"});
+    tell(*transaction, Answer{Answer::Outcome::timed_out, nullptr, transaction->request.flow, "no end after CANCEL"});
     client_actions(transaction, {{Action::Kind::end}}, nullptr);
   });
 }
@@ -173,7 +174,7 @@ void TransactionLayer::client_actions(const std::shared_ptr<ClientTransaction>& 
         if (transaction->request.method != Method::invite && received->response->status() >= 200) {
           transaction->request.wire = std::string();
         }
-        transaction->user(*received);
+        tell(*transaction, *received);
         break;
       case Action::Kind::set_timer:
         worker_.timers().cancel(slot);
@@ -188,7 +189,7 @@ void TransactionLayer::client_actions(const std::shared_ptr<ClientTransaction>& 
         worker_.timers().cancel(std::exchange(slot, 0));
         break;
       case Action::Kind::timed_out:
-        transaction->user(Answer{Answer::Outcome::timed_out, nullptr, transaction->request.flow, "no answer"});
+        tell(*transaction, Answer{Answer::Outcome::timed_out, nullptr, transaction->request.flow, "no answer"});
         break;
       case Action::Kind::transport_failed:
         break;  // told by send_request, which knows why
@@ -206,11 +207,21 @@ void TransactionLayer::send_request(const std::shared_ptr<ClientTransaction>& tr
     Actions actions = std::visit([](auto& machine) { return machine.on_transport_error(); }, transaction->machine);
     for (const Action& action : actions) {
       if (action.kind != Action::Kind::transport_failed) continue;
-      transaction->user(
-          Answer{Answer::Outcome::transport_failed, nullptr, transaction->request.flow, std::string(status.message())});
+      tell(*transaction, Answer{Answer::Outcome::transport_failed, nullptr, transaction->request.flow,
+                                std::string(status.message())});
     }
     client_actions(transaction, actions, nullptr);
   });
+}
+
+void TransactionLayer::tell(ClientTransaction& transaction, const Answer& answer) {
+  const bool answered = answer.outcome == Answer::Outcome::answered;
+  const bool final = !answered || answer.response->status() >= 200;
+  if (final && !std::exchange(transaction.ended, true)) {
+    client_times_.observe(transaction.request.method, answered ? answer.response->status() : RequestTimes::no_answer,
+                          worker_.clock().now() - transaction.begun);
+  }
+  transaction.user(answer);
 }
 
 }  // namespace lapwing::sip

@@ -19,6 +19,34 @@ std::vector<std::pair<std::string, std::string>> hosts_of(const DiameterOptions&
   return hosts;
 }
 
+const char* name_of(cx::Command command) {
+  switch (command) {
+    case cx::Command::user_authorization:
+      return "UAR";
+    case cx::Command::server_assignment:
+      return "SAR";
+    case cx::Command::location_info:
+      return "LIR";
+    case cx::Command::multimedia_auth:
+      return "MAR";
+    default:
+      return "other";
+  }
+}
+
+template <typename Answer>
+const char* word_for(const HssOutcome<Answer>& outcome) {
+  if (const auto* answer = std::get_if<Answer>(&outcome)) return answer->result.code / 1000 == 2 ? "success" : "error";
+  switch (std::get<HssFailure>(outcome).kind) {
+    case HssFailure::Kind::timeout:
+      return "timeout";
+    case HssFailure::Kind::malformed:
+      return "malformed";
+    default:
+      return "error";
+  }
+}
+
 }  // namespace
 
 CxClient::CxClient(DiameterCore& core, CxClientOptions options)
@@ -100,6 +128,7 @@ Task<HssOutcome<typename cx::Exchange<Request>::Answer>> CxClient::exchange(Work
     std::optional<Reply> reply = co_await attempt(worker, std::move(next));
     if (!reply) co_return HssFailure{Kind::overloaded, absl::StrFormat("the queue to the HSS is full, for %s", avoid)};
     HssOutcome<Answer> outcome = outcome_of<Answer>(*reply, static_cast<uint32_t>(command), avoid);
+    times_.observe({name_of(command), word_for(outcome)}, worker.clock().now() - now);
     auto* failed = std::get_if<HssFailure>(&outcome);
     if (failed == nullptr) co_return outcome;
     // What the Diameter layer could not deliver, or nobody answered, another HSS may: anything else is final.

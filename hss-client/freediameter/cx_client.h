@@ -42,6 +42,7 @@ class CxClient final : public Hss {
   Task<HssOutcome<cx::ServerAssignmentAnswer>> assign(Worker& worker, cx::ServerAssignmentRequest request) override;
   Task<HssOutcome<cx::LocationInfoAnswer>> locate(Worker& worker, cx::LocationInfoRequest request) override;
   std::vector<HssPeerState> peers() const override;
+  const metrics::HistogramSet* times() const override { return &times_; }
 
  private:
   struct Attempt {
@@ -58,6 +59,7 @@ class CxClient final : public Hss {
   DiameterCore& core_;
   const CxClientOptions options_;
   HssPeers peers_;
+  metrics::HistogramSet times_{metrics::seconds_bounds};
 };
 
 }  // namespace lapwing

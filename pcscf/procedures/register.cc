@@ -261,7 +261,9 @@ bool keep_binding(Core& core, const TransactionPtr& transaction, const Attempt& 
   handset.expires = core.clock.now() + std::chrono::seconds(expires);
   handset.expires_wall = core.clock.wall() + std::chrono::seconds(expires);
   if (!attempt.carrier) handset.unprotected = transaction->flow();
-  if (first || handset.state != HandsetState::registered) handset.since = core.clock.wall();
+  const WallTime now = core.clock.wall();
+  if (first && handset.state == HandsetState::challenged) core.registration_times.observe(now - handset.since);
+  if (first || handset.state != HandsetState::registered) handset.since = now;
   handset.state = HandsetState::registered;
   handset.why.clear();
   return first;

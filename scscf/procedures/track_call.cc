@@ -207,8 +207,12 @@ sip::Forwarding::EditResponse watch_responses(Core& core, Site& site, std::share
   if (!call) return {};
   return [&core, &site, call = std::move(call)](sip::Edits& edits, const sip::Message& response) {
     Step step = note_invite_response(core, site, call, response, edits);
-    if (step == Step::rings) report_both(core, *call, "call.ringing", callee_of(*call) + " rings");
+    if (step == Step::rings) {
+      core.call_times.ringing.observe(call->since - call->started);
+      report_both(core, *call, "call.ringing", callee_of(*call) + " rings");
+    }
     if (step != Step::answered) return;
+    core.call_times.answered.observe(call->answered - call->started);
     std::string after = seconds_text(call->started, call->answered);
     report_both(core, *call, "call.answered", absl::StrFormat("%s answered after %s", callee_of(*call), after));
     end_if_too_late(core, site, call);
@@ -274,6 +278,7 @@ void end_call(Core& core, Call& call, int code, const std::string& why, Cause ca
     call.state = CallState::ended;
     call.since = call.ended = core.clock.wall();
     call.code = talked ? 200 : code;
+    if (talked) core.call_times.lasted.observe(call.ended - call.answered);
     // Whoever set it before knew better: a release by the network ends in a response too.
     if (call.reason.empty()) call.reason = why;
     call.alarm.cancel();
