@@ -14,16 +14,26 @@
 #include "cli/ladder.h"
 #include "cli/pcapng.h"
 #include "cli/session.h"
+#include "cli/trace.h"
 #include "common/runtime/values.h"
 
 namespace lapwing::cli {
 namespace {
 
-using Take = std::function<void(v1::TraceMessage)>;
+bool write_file(const std::string& path, const std::string& content, std::ostream& err) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << content;
+  file.close();
+  if (file) return true;
+  err << "imsctl: " << path << ": cannot be written\n";
+  return false;
+}
 
-// Reads from all daemons at once, until each has told all, or for ever. Returns what went wrong, one for each daemon.
-std::vector<grpc::Status> read_all(const std::vector<const Daemon*>& daemons, const v1::TraceRequest& request,
-                                   std::chrono::milliseconds timeout, const Take& take) {
+}  // namespace
+
+std::vector<grpc::Status> read_traces(const std::vector<const Daemon*>& daemons, const v1::TraceRequest& request,
+                                      std::chrono::milliseconds timeout,
+                                      const std::function<void(v1::TraceMessage)>& take) {
   std::vector<grpc::Status> ended(daemons.size());
   std::vector<std::thread> streams;
   for (size_t i = 0; i < daemons.size(); ++i) {
@@ -39,17 +49,6 @@ std::vector<grpc::Status> read_all(const std::vector<const Daemon*>& daemons, co
   for (std::thread& stream : streams) stream.join();
   return ended;
 }
-
-bool write_file(const std::string& path, const std::string& content, std::ostream& err) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << content;
-  file.close();
-  if (file) return true;
-  err << "imsctl: " << path << ": cannot be written\n";
-  return false;
-}
-
-}  // namespace
 
 std::vector<const Daemon*> Session::recording() const {
   std::vector<const Daemon*> out;
@@ -80,7 +79,7 @@ bool Session::collect(std::vector<v1::TraceMessage>& messages, int& code) {
   request.set_identity(arguments_.identity);
   const auto daemons = recording();
   std::mutex taking;
-  const auto ended = read_all(daemons, request, arguments_.timeout, [&](v1::TraceMessage message) {
+  const auto ended = read_traces(daemons, request, arguments_.timeout, [&](v1::TraceMessage message) {
     std::lock_guard lock(taking);
     messages.push_back(std::move(message));
   });
@@ -164,7 +163,7 @@ int Session::follow_trace() {
     }
   });
   const auto daemons = recording();
-  const auto ended = read_all(daemons, request, arguments_.timeout, [&](v1::TraceMessage message) {
+  const auto ended = read_traces(daemons, request, arguments_.timeout, [&](v1::TraceMessage message) {
     std::lock_guard lock(taking);
     waiting.push_back(std::move(message));
   });
@@ -237,7 +236,7 @@ int Session::capture() {
     request.set_follow(true);
     std::mutex taking;
     const auto daemons = recording();
-    const auto ended = read_all(daemons, request, arguments_.timeout, [&](const v1::TraceMessage& message) {
+    const auto ended = read_traces(daemons, request, arguments_.timeout, [&](const v1::TraceMessage& message) {
       std::lock_guard lock(taking);
       sink.take(message);
       sink.flush();
