@@ -41,7 +41,8 @@ function(lw_package component)
     set(depends passwd)  # groupadd
     install(FILES deploy/systemd/lapwing-${DAEMON}.service deploy/systemd/lapwing-${DAEMON}@.service
       DESTINATION /lib/systemd/system COMPONENT ${component})
-    install(FILES docs/deploy.md docs/operator-guide.md docs/configuration.md DESTINATION ${doc} COMPONENT ${component})
+    install(FILES docs/deploy.md docs/operator-guide.md docs/configuration.md docs/metrics.md
+      DESTINATION ${doc} COMPONENT ${component})
     install(FILES deploy/debian/${DAEMON}.yaml DESTINATION ${doc}/examples COMPONENT ${component})
     install(DIRECTORY DESTINATION /etc/lapwing COMPONENT ${component})
   endif()
@@ -67,6 +68,10 @@ lw_package(imsctl BINARIES imsctl SUMMARY "Lapwing's operator's client
 Says what the daemons of a Lapwing IMS core do and why, and changes it.")
 lw_package(lab DAEMON labhss BINARIES labhss labue RECOMMENDS lapwing-imsctl SUMMARY "Lapwing's HSS and handset for labs
 labhss is a small HSS with its subscribers in one file, labue a handset in software.")
+
+# Alert rules and a dashboard; one Prometheus and one Grafana are enough for all daemons.
+install(FILES deploy/prometheus/lapwing.rules.yml deploy/prometheus/prometheus.yml deploy/grafana/lapwing.json
+  DESTINATION /usr/share/doc/lapwing-scscf/examples COMPONENT scscf)
 
 # imsctl's own: where the daemons are, and the completion, which the program itself writes.
 install(FILES deploy/debian/imsctl.yaml DESTINATION /etc/lapwing COMPONENT imsctl)
