@@ -38,6 +38,7 @@ struct Settings {
   Duration grace = std::chrono::seconds(128);
   Duration expiry_margin = std::chrono::seconds(30);
   bool address_selectors = false;  // ports are checked here, not by the kernel
+  bool export_keys = false;        // to the operator who asks
   sip::TimerValues core_timers, handset_timers = sip::TimerValues::handset();
   sdp::Policy media;            // of the sessions that handsets offer
   std::vector<Prefix> trusted;  // networks of the core besides the entry's address

@@ -36,6 +36,7 @@ struct SaEntry {
   uint64_t id = 0;
   ipsec::SaSet set;
   SetState state = SetState::temporary;
+  bool adopted = false;    // of before a restart: the kernel has its keys, we do not
   uint64_t made_over = 0;  // the set that carried the REGISTER which led to this one; 0: it came unprotected
   Text call_id;
   Text security_client;  // of that REGISTER, as it came

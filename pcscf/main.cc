@@ -50,6 +50,7 @@ Settings settings_from(const v1::PcscfConfig& config) {
   s.grace = duration(ipsec.grace());
   s.expiry_margin = duration(ipsec.expiry_margin());
   s.address_selectors = ipsec.selectors() == "address";
+  s.export_keys = ipsec.export_keys();
   s.media = sdp::policy_from(config.media());
   const v1::Timers& t = config.timers();
   s.core_timers = sip::TimerValues::of(duration(t.core_t1()), duration(t.core_t2()), duration(t.core_t4()));

@@ -15,6 +15,9 @@ using control::add_gauge;
 using control::set_time;
 
 constexpr Duration worker_deadline = std::chrono::seconds(2);
+constexpr size_t per_set = 4;
+// Of ipsec::associations, as seen from here.
+constexpr std::array<const char*, per_set> directions = {"in uc->ps", "out ps->uc", "out pc->us", "in us->pc"};
 
 v1::Registration registration_of(const Handset& locked) {
   v1::Registration out;
@@ -64,27 +67,36 @@ v1::SaSet set_of(const std::string& impi, const SaEntry& entry) {
 // Marks what it takes, so that the rest can be counted as belonging to nobody.
 void add_kernel(v1::SaSet& out, const SaEntry& entry, const std::vector<ipsec::KernelSa>& sas,
                 std::vector<bool>& taken) {
-  struct Wanted {
-    const char* direction;
-    const asio::ip::address& destination;
-    ipsec::Spi spi;
-  };
-  const Wanted four[] = {{"in uc->ps", entry.set.pcscf, entry.set.spi_ps},
-                         {"out ps->uc", entry.set.ue, entry.set.spi_uc},
-                         {"out pc->us", entry.set.ue, entry.set.spi_us},
-                         {"in us->pc", entry.set.pcscf, entry.set.spi_pc}};
-  for (const Wanted& wanted : four) {
+  const auto four = ipsec::associations(entry.set);
+  for (size_t which = 0; which < per_set; ++which) {
     for (size_t i = 0; i < sas.size(); ++i) {
-      if (sas[i].destination != wanted.destination || sas[i].spi != wanted.spi) continue;
+      if (sas[i].destination != four[which].destination || sas[i].spi != four[which].spi) continue;
       taken[i] = true;
       v1::KernelSa* sa = out.add_kernel();
-      sa->set_direction(wanted.direction);
+      sa->set_direction(directions[which]);
       sa->set_spi(sas[i].spi.value);
       sa->set_packets(sas[i].packets);
       sa->set_bytes(sas[i].bytes);
       sa->set_replay_errors(sas[i].replay_errors);
       sa->set_integrity_failures(sas[i].integrity_failures);
     }
+  }
+}
+
+void add_keys(v1::ExportKeysReply& reply, const std::string& impi, const ipsec::SaSet& set) {
+  auto bytes = [](const Secret& key) { return std::string(key.reveal().begin(), key.reveal().end()); };
+  const auto four = ipsec::associations(set);
+  for (size_t which = 0; which < per_set; ++which) {
+    v1::EspSa* sa = reply.add_sas();
+    sa->set_impi(impi);
+    sa->set_direction(directions[which]);
+    sa->set_source(four[which].source.to_string());
+    sa->set_destination(four[which].destination.to_string());
+    sa->set_spi(four[which].spi.value);
+    sa->set_integrity(std::string(token(set.algorithms.integrity)));
+    sa->set_encryption(std::string(token(set.algorithms.encryption)));
+    sa->set_integrity_key(bytes(integrity_key(set)));
+    sa->set_encryption_key(bytes(encryption_key(set)));
   }
 }
 
@@ -198,6 +210,43 @@ absl::StatusOr<v1::ListSaSetsReply> PcscfOperator::list_sa_sets(const v1::ListSa
   }
   if (request.identity().empty()) {
     reply.set_orphans(static_cast<uint32_t>(std::count(taken.begin(), taken.end(), false)));
+  }
+  return reply;
+}
+
+absl::StatusOr<v1::ExportKeysReply> PcscfOperator::export_keys(const v1::ExportKeysRequest& request) {
+  if (!core_.settings().export_keys) {
+    return absl::FailedPreconditionError(
+        "keys are not given out here: set export_keys: true under ipsec: in the P-CSCF's file, and read it again with "
+        "`imsctl reload`; set it back when you are done");
+  }
+  struct Audit {
+    std::string impi, impu;
+    size_t given;
+  };
+  std::vector<Audit> audits;
+  v1::ExportKeysReply reply;
+  for (const std::shared_ptr<Handset>& handset : wanted(request.identity())) {
+    std::lock_guard lock(handset->mutex);
+    size_t given = 0;
+    for (const SaEntry& entry : handset->sets) {
+      if (entry.adopted) {
+        reply.set_unknown(reply.unknown() + per_set);
+        continue;
+      }
+      add_keys(reply, handset->impi, entry.set);
+      given += per_set;
+    }
+    if (given == 0) continue;
+    audits.push_back({handset->impi, handset->impu, given});
+    if (audits.size() > export_limit) {
+      return absl::ResourceExhaustedError(absl::StrFormat(
+          "more than %d handsets have security associations: ask for one by its identity", export_limit));
+    }
+  }
+  for (const Audit& audit : audits) {
+    core_.report("audit", audit.impi, audit.impu,
+                 absl::StrFormat("the keys of %d security associations were given out, for Wireshark", audit.given));
   }
   return reply;
 }

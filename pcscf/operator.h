@@ -1,4 +1,4 @@
-// The P-CSCF's side of the Control service: registrations, security association sets, gauges.
+// The P-CSCF's side of the Control service: registrations, security association sets and their keys, gauges.
 #pragma once
 
 #include "common/control/control_server.h"
@@ -17,6 +17,8 @@ class PcscfOperator final : public control::Operator {
   absl::StatusOr<v1::DrainReply> drain(const v1::DrainRequest& request) override;
   absl::StatusOr<v1::ShowReply> show(const v1::ShowRequest& request) override;
   absl::StatusOr<v1::ListSaSetsReply> list_sa_sets(const v1::ListSaSetsRequest& request) override;
+  static constexpr size_t export_limit = 1000;  // handsets
+  absl::StatusOr<v1::ExportKeysReply> export_keys(const v1::ExportKeysRequest& request) override;
 
  private:
   std::vector<std::shared_ptr<Handset>> wanted(std::string_view identity);

@@ -76,6 +76,7 @@ std::optional<SaEntry> read_set(const Core& core, const asio::ip::address& hands
                .ik = no_key(),
                .reqid = core.settings().reqid};
   entry.state = in.old() ? SetState::old : SetState::valid;
+  entry.adopted = true;
   entry.made_over = in.made_over();
   entry.call_id = in.call_id();
   entry.security_client = in.security_client();

@@ -229,6 +229,12 @@ class ControlService final : public v1::Control::Service {
     return done;
   }
 
+  grpc::Status ExportKeys(grpc::ServerContext*, const v1::ExportKeysRequest* request,
+                          v1::ExportKeysReply* reply) override {
+    if (auto wrong = identity_error(request->identity(), false); !wrong.ok()) return wrong;
+    return answer(operator_.export_keys(*request), *reply);
+  }
+
   grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
                      grpc::ServerWriter<v1::Event>* writer) override {
     if (auto wrong = identity_error(request->identity(), false); !wrong.ok()) return wrong;
@@ -492,6 +498,9 @@ std::vector<std::string> Operator::names_of(std::string_view) {
 }
 absl::StatusOr<v1::DrainReply> Operator::drain(const v1::DrainRequest&) {
   return not_here("Drain");
+}
+absl::StatusOr<v1::ExportKeysReply> Operator::export_keys(const v1::ExportKeysRequest&) {
+  return not_here("ExportKeys");
 }
 absl::StatusOr<v1::ListSubscribersReply> Operator::list_subscribers(const v1::ListSubscribersRequest&) {
   return not_here("ListSubscribers");

@@ -57,6 +57,7 @@ class Operator {
   // What else the user's or the call's messages are known by: its private and public identities, a Call-ID.
   virtual std::vector<std::string> names_of(std::string_view identity);
   virtual absl::StatusOr<v1::DrainReply> drain(const v1::DrainRequest& request);
+  virtual absl::StatusOr<v1::ExportKeysReply> export_keys(const v1::ExportKeysRequest& request);
   // The LabHss service; reason is 0 to 3 here.
   virtual absl::StatusOr<v1::ListSubscribersReply> list_subscribers(const v1::ListSubscribersRequest& request);
   virtual absl::StatusOr<v1::PushReply> terminate(const v1::TerminateRequest& request);
