@@ -41,7 +41,7 @@ std::string bash_completion(const CLI::App& app) {
       "    esac\n"
       "  done\n"
       "  case $prev in\n"
-      "    --config|--pcscf-config|--scscf-config) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
+      "    --config|--pcscf-config|--scscf-config|--save) COMPREPLY=($(compgen -f -- \"$cur\")); return ;;\n"
       "    --reason) [ \"$command\" = deregister ] && COMPREPLY=($(compgen -W 'deactivated rejected' -- \"$cur\")); "
       "return ;;\n"
       "    --directory) COMPREPLY=($(compgen -d -- \"$cur\")); return ;;\n"

@@ -37,6 +37,16 @@ Exit codes:
   2  wrong usage, or a wrong configuration file
   3  no daemon is reachable; when some are, theirs is shown and the others are warned of)";
 
+constexpr const char* esp_keys_footer =
+    R"(The P-CSCF gives keys out while its ipsec.export_keys is true, and tells its log and all watchers each time. Who has
+them can read, and forge, what handset and P-CSCF say to each other: remove the file when you are done.
+
+The lines are those of Wireshark's file esp_sa. Wireshark reads ~/.config/wireshark/esp_sa when it starts, or esp_sa in the
+folder that WIRESHARK_CONFIG_DIR names; then:
+  tshark -r CAPTURE -o esp.enable_encryption_decode:TRUE -o esp.enable_authentication_check:TRUE
+--save keeps what else is in the file, so that a capture of several registrations can be read. Do not give keys to tshark
+as -o 'uat:esp_sa:...': everybody on the machine sees its command line.)";
+
 struct CommandLine {
   std::vector<std::string> pcscf;
   std::vector<std::string> scscf;
@@ -227,6 +237,12 @@ void describe(CLI::App& app, CommandLine& line) {
   capture->add_option("--from", line.arguments.from, "What `imsctl trace --save` kept, in place of the daemons'")
       ->type_name("FILE")
       ->excludes(going_on);
+  auto* esp_keys = command("esp-keys", "The keys of security associations, for Wireshark", &Session::esp_keys);
+  takes_identity(esp_keys, "Only this IMSI, IMPI, IMPU or number");
+  esp_keys
+      ->add_option("--save", line.arguments.save, "Put them into this file, which becomes readable by its owner alone")
+      ->type_name("FILE");
+  esp_keys->footer(esp_keys_footer);
   auto* top = command("top", "What the daemons do now, on one screen, until interrupted", &Session::top);
   top->add_option("--interval", line.interval, "Between two looks")->type_name("TIME")->capture_default_str();
   top->add_option("--count", line.arguments.count, "How many looks; default: until interrupted")->type_name("N");

@@ -48,7 +48,8 @@ int Session::warn(const std::vector<Answer<Reply>>& answers) {
   return reached ? not_found : not_reachable;
 }
 
-template int Session::warn(const std::vector<Answer<v1::ShowReply>>& answers);  // explain.cc
+template int Session::warn(const std::vector<Answer<v1::ShowReply>>& answers);        // explain.cc
+template int Session::warn(const std::vector<Answer<v1::ExportKeysReply>>& answers);  // esp_keys.cc
 
 template <typename Reply>
 int Session::print_json(const std::vector<Answer<Reply>>& answers, bool found) {
@@ -58,6 +59,8 @@ int Session::print_json(const std::vector<Answer<Reply>>& answers, bool found) {
   const int code = warn(answers);
   return code != ok ? code : found ? ok : not_found;
 }
+
+template int Session::print_json(const std::vector<Answer<v1::ExportKeysReply>>& answers, bool found);  // esp_keys.cc
 
 int Session::registrations() {
   const std::vector<Role> roles = {Role::pcscf, Role::scscf};

@@ -33,7 +33,7 @@ struct Arguments {
   Duration interval = std::chrono::seconds(1);                    // top
   uint32_t count = 0;                                             // likewise: frames; 0: until interrupted
   bool follow = false, full = false;                              // trace, capture
-  std::string save, from, svg, html, output;                      // likewise: files
+  std::string save, from, svg, html, output;                      // likewise, esp-keys: files
   std::string hep;                                                // capture: a collector
   uint32_t hep_id = 2000;                                         // likewise: who we are to it
   bool json = false;
@@ -58,6 +58,7 @@ class Session {
   int top();
   int trace();
   int capture();
+  int esp_keys();
   int lint_profile();
   int deregister();
   int watch();

@@ -77,9 +77,10 @@ def esp_table(associations):
 
 
 def read_capture(path, associations=(), only=None):
-    """[Packet] in the order of their capture. only: a display filter. Raises RuntimeError when tshark fails."""
+    """[Packet] in the order of their capture. associations: as for esp_table(), or the text of an esp_sa file. only: a display
+    filter. Raises RuntimeError when tshark fails."""
     with tempfile.TemporaryDirectory(prefix="lapwing-tshark-") as folder:
-        (Path(folder) / "esp_sa").write_text(esp_table(associations))
+        (Path(folder) / "esp_sa").write_text(associations if isinstance(associations, str) else esp_table(associations))
         command = [TSHARK, "-n", "-r", str(path), "-o", "esp.enable_encryption_decode:TRUE",
                    "-o", "esp.enable_authentication_check:TRUE", "-o", "tcp.check_checksum:FALSE",
                    "-T", "fields", "-E", "separator=/t", "-E", f"aggregator={SEPARATOR}", "-E", "occurrence=a"]

@@ -1,6 +1,7 @@
 #include "pcscf/operator.h"
 
 #include <algorithm>
+#include <array>
 
 #include "absl/strings/str_format.h"
 #include "common/control/gauges.h"
@@ -15,7 +16,7 @@ using control::add_gauge;
 using control::set_time;
 
 constexpr Duration worker_deadline = std::chrono::seconds(2);
-constexpr size_t per_set = 4;
+constexpr uint32_t per_set = 4;
 // Of ipsec::associations, as seen from here.
 constexpr std::array<const char*, per_set> directions = {"in uc->ps", "out ps->uc", "out pc->us", "in us->pc"};
 

@@ -88,7 +88,7 @@ class Secrets(unittest.TestCase):
     @classmethod
     def look(cls):
         """Everything that imsctl can show."""
-        for command in (("registrations",), ("sa",), ("hss",), ("status",), ("subscribers",),
+        for command in (("registrations",), ("sa",), ("esp-keys",), ("hss",), ("status",), ("subscribers",),
                         *(("show", subscriber.imsi) for subscriber in SUBSCRIBERS)):
             for options in ((), ("--json",)):
                 done = subprocess.run([BIN / "imsctl", "--config", cls.core.files["imsctl"], *options, *command],

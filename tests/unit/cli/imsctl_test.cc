@@ -17,6 +17,7 @@ namespace lapwing::cli {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 
 class Users final : public control::Operator {
  public:
@@ -85,6 +86,25 @@ class Users final : public control::Operator {
     if (request.push()) reply.mutable_pushed()->set_result("DIAMETER_SUCCESS");
     return reply;
   }
+  absl::StatusOr<v1::ExportKeysReply> export_keys(const v1::ExportKeysRequest& request) override {
+    ++exports;
+    if (request.identity() == "refused") return absl::FailedPreconditionError("keys are not given out here: set it");
+    v1::ExportKeysReply reply;
+    if (request.identity() == "adopted") reply.set_unknown(4);
+    if (request.identity() == "nobody" || request.identity() == "adopted") return reply;
+    for (const char* integrity : {"hmac-md5-96", "aes-gmac"}) {
+      v1::EspSa& sa = *reply.add_sas();
+      sa.set_impi("001010000000001@x");
+      sa.set_source("10.47.1.1");
+      sa.set_destination("10.46.0.1");
+      sa.set_spi(7);
+      sa.set_integrity(integrity);
+      sa.set_encryption("null");
+      sa.set_integrity_key("K");
+    }
+    return reply;
+  }
+  int exports = 0;
   int left = 0;
   v1::ChangeSubscriberRequest changed;
   absl::StatusOr<v1::HangupReply> hangup(const v1::HangupRequest& request) override {
@@ -335,6 +355,46 @@ TEST_F(ImsctlTest, when_calls_are_asked_for_as_json_then_every_field_is_there) {
   ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(out_, &document).ok()) << out_;
 }
 
+TEST_F(ImsctlTest, when_ESP_keys_are_asked_for_then_lines_for_Wireshark_are_printed_and_what_it_cannot_read_is_told) {
+  const std::string line = R"("IPv4","10.47.1.1","10.46.0.1","0x00000007","NULL","","HMAC-MD5-96 [RFC2403]","0x4b")"
+                           "\n";
+  EXPECT_EQ(run({"--pcscf", address_, "esp-keys", "001010000000001"}), 0);
+  EXPECT_EQ(out_, line);
+  EXPECT_EQ(err_,
+            "imsctl: warning: 1 security associations are left out: Wireshark 4.0 cannot decipher aes-gmac/null\n");
+  const std::string file = folder_ + "/esp_sa";
+  for (int twice = 0; twice < 2; ++twice) {
+    EXPECT_EQ(run({"--pcscf", address_, "esp-keys", "--save", file}), 0);
+    EXPECT_THAT(out_, HasSubstr("The keys of 1 security associations (1 user) are in " + file));
+    EXPECT_THAT(out_, HasSubstr("esp.enable_encryption_decode:TRUE"));
+    EXPECT_THAT(out_, Not(HasSubstr("0x4b")));
+    std::ifstream saved(file);
+    EXPECT_EQ(std::string((std::istreambuf_iterator<char>(saved)), {}), line);
+  }
+  EXPECT_EQ(run({"--json", "--pcscf", address_, "esp-keys"}), 0);
+  EXPECT_THAT(out_, HasSubstr(R"("integrityKey": "Sw==")"));
+}
+
+TEST_F(ImsctlTest, when_ESP_keys_cannot_be_had_then_the_reason_is_told) {
+  EXPECT_EQ(run({"--pcscf", address_, "esp-keys", "refused"}), 1);
+  EXPECT_THAT(err_, HasSubstr("keys are not given out here: set it"));
+  EXPECT_EQ(run({"--pcscf", address_, "esp-keys", "nobody"}), 1);
+  EXPECT_EQ(err_, "imsctl: no security associations\n");
+  EXPECT_EQ(run({"--pcscf", address_, "esp-keys", "adopted"}), 1);
+  EXPECT_THAT(err_, HasSubstr("the keys of 4 security associations are known to the kernel alone"));
+  EXPECT_EQ(run({"--scscf", address_, "esp-keys"}), 2);
+}
+
+TEST_F(ImsctlTest, when_ESP_keys_could_not_be_saved_then_they_are_not_asked_for) {
+  const std::string file = folder_ + "/profile";
+  std::ofstream(file) << "export PATH\n";
+  EXPECT_EQ(run({"--pcscf", address_, "esp-keys", "--save", file}), 2);
+  EXPECT_EQ(err_, "imsctl: " + file + ": line 1 is none of Wireshark's esp_sa; nothing was written\n");
+  EXPECT_EQ(run({"--pcscf", address_, "esp-keys", "--save", folder_}), 2);
+  EXPECT_EQ(run({"--json", "--pcscf", address_, "esp-keys", "--save", folder_ + "/esp_sa"}), 2);
+  EXPECT_EQ(users_.exports, 0);
+}
+
 TEST_F(ImsctlTest, when_json_is_asked_for_then_one_document_is_printed_whatever_failed) {
   EXPECT_EQ(run({"--json", "--pcscf", address_, "--scscf", nobody_, "registrations"}), 0);
   google::protobuf::Struct document;
@@ -389,7 +449,7 @@ TEST_F(ImsctlTest, when_a_completion_script_is_asked_for_then_it_knows_every_com
   EXPECT_EQ(run({"completion", "bash"}), 0);
   for (std::string_view command :
        {"registrations", "show", "sa", "hss", "calls", "hangup", "explain", "profile", "deregister", "watch", "status",
-        "version", "subscribers", "terminate", "push-profile", "completion"}) {
+        "version", "subscribers", "terminate", "push-profile", "esp-keys", "completion"}) {
     EXPECT_THAT(out_, HasSubstr("    " + std::string(command) + ") words=\"--"));
   }
   EXPECT_EQ(run({"completion", "fish"}), 2);
