@@ -56,6 +56,7 @@ struct CommandLine {
   std::string timeout = "3s";
   std::string within = "1h";
   std::string interval = "1s";
+  std::string length = "10m";
   Arguments arguments;
   int (Session::*command)() = nullptr;
   bool version = false;
@@ -243,6 +244,11 @@ void describe(CLI::App& app, CommandLine& line) {
       ->add_option("--save", line.arguments.save, "Put them into this file, which becomes readable by its owner alone")
       ->type_name("FILE");
   esp_keys->footer(esp_keys_footer);
+  auto* debug = command("debug", "Write all about a user or a call to the daemons' logs for a while", &Session::debug);
+  auto* debugged = takes_identity(debug, "As for trace; nothing: say who is debugged");
+  auto* length = debug->add_option("--for", line.length, "How long; 24h at most")->type_name("TIME");
+  length->capture_default_str();
+  debug->add_flag("--off", line.arguments.off, "No longer")->excludes(length)->needs(debugged);
   auto* top = command("top", "What the daemons do now, on one screen, until interrupted", &Session::top);
   top->add_option("--interval", line.interval, "Between two looks")->type_name("TIME")->capture_default_str();
   top->add_option("--count", line.arguments.count, "How many looks; default: until interrupted")->type_name("N");
@@ -342,6 +348,12 @@ int imsctl(const std::vector<std::string>& arguments, std::ostream& out, std::os
     return usage;
   }
   line.arguments.interval = *interval;
+  const absl::StatusOr<Duration> length = duration_from(line.length);
+  if (!length.ok() || *length < std::chrono::seconds(1)) {
+    err << "imsctl: --for \"" << line.length << "\" is not right: write a duration, as 10m\n";
+    return usage;
+  }
+  line.arguments.length = std::chrono::duration_cast<std::chrono::seconds>(*length);
   const absl::StatusOr<v1::ImsctlConfig> config = addresses(line, around);
   if (!config.ok()) {
     err << "imsctl: " << config.status().message() << "\n";

@@ -6,11 +6,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "cli/times.h"
 #include "cli/wire_text.h"
 #include "common/runtime/log.h"
 #include "hss-client/cx_codec.h"
+#include "hss-client/cx_text.h"
 
 namespace lapwing::cli {
 namespace {
@@ -89,44 +89,18 @@ void describe_sip(LadderStep& step) {
   }
 }
 
-void list_avps(std::string& out, const std::vector<diameter::Avp>& avps, size_t depth) {
-  for (const diameter::Avp& avp : avps) {
-    absl::StrAppend(&out, std::string(2 * depth, ' '), avp.code, avp.vendor == 0 ? "" : absl::StrCat("/", avp.vendor));
-    if (avp.group) {
-      absl::StrAppend(&out, "\n");
-      list_avps(out, avp.children, depth + 1);
-      continue;
-    }
-    const bool text = std::all_of(avp.data.begin(), avp.data.end(),
-                                  [](unsigned char c) { return (c >= 0x20 && c < 0x7f) || c == '\n' || c == '\r'; });
-    const auto number = diameter::value32(avp);
-    absl::StrAppend(&out, ": ",
-                    number && !text ? absl::StrCat(*number)
-                    : text          ? avp.data
-                                    : absl::StrFormat("%d bytes", avp.data.size()),
-                    "\n");
-  }
-}
-
 void describe_diameter(LadderStep& step) {
-  static const std::map<uint32_t, std::string> names = {{300, "UA"}, {301, "SA"}, {302, "LI"},
-                                                        {303, "MA"}, {304, "RT"}, {305, "PP"}};
   auto parsed = diameter::decode(step.message, cx::is_group);
   auto* message = std::get_if<diameter::Message>(&parsed);
   step.label = "Diameter";
   if (!message) return;
-  auto name = names.find(message->command);
-  step.label = name == names.end() ? absl::StrCat(message->command) : name->second;
-  step.label += message->request() ? "R" : "A";
+  step.label = cx::name_of(*message);
   if (!message->request()) {
     auto result = cx::result_of(message->avps);
     auto* known = std::get_if<cx::Result>(&result);
     step.tone = known && known->success() ? LadderStep::Tone::success : LadderStep::Tone::failure;
-    if (known) absl::StrAppend(&step.label, " ", known->code);
   }
-  std::string lines = absl::StrCat(step.label, "\n");
-  list_avps(lines, message->avps, 1);
-  step.message = std::move(lines);
+  step.message = cx::listing(*message);
 }
 
 size_t rank_of(const std::string& column, const std::string& first_handset) {

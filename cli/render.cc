@@ -192,6 +192,18 @@ std::string drain_text(const std::vector<Answer<v1::DrainReply>>& answers) {
   return out;
 }
 
+std::string debugged_text(const std::vector<Answer<v1::DebugReply>>& answers, const View& view) {
+  Table table({"DAEMON", "ADDRESS", "DEBUGGED", "ENDS"});
+  for (const auto& answer : answers) {
+    if (!answer.status.ok()) continue;
+    for (const v1::Debugged& one : answer.reply.debugged()) {
+      table.add({std::string(program(answer.daemon->role())), answer.daemon->address(), one.identity(),
+                 relative(one.until(), view.now)});
+    }
+  }
+  return table.empty() ? "Nobody is debugged.\n" : table.text(view.width);
+}
+
 std::string status_text(const std::vector<Answer<v1::StatusReply>>& answers, const View& view) {
   Table table({"DAEMON", "NAME", "ADDRESS", "VERSION", "UP", "WORKERS", "COUNTS"});
   for (const auto& answer : answers) {

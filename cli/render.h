@@ -35,6 +35,8 @@ std::string calls_text(const std::vector<Answer<v1::ListCallsReply>>& answers, c
 std::string reload_text(const Daemon& daemon, const v1::ReloadReply& reply);
 // One line for each daemon: what is left of calls and transactions.
 std::string drain_text(const std::vector<Answer<v1::DrainReply>>& answers);
+// Who is debugged at which daemon, and until when.
+std::string debugged_text(const std::vector<Answer<v1::DebugReply>>& answers, const View& view);
 std::string status_text(const std::vector<Answer<v1::StatusReply>>& answers, const View& view);
 std::string subscribers_text(const std::vector<Answer<v1::ListSubscribersReply>>& answers, const View& view);
 std::string event_line(const v1::Event& event, const View& view);

@@ -335,6 +335,25 @@ int Session::drain() {
   }
 }
 
+int Session::debug() {
+  const std::vector<Role> roles = {Role::pcscf, Role::scscf};
+  if (int code = known(roles); code != ok) return code;
+  v1::DebugRequest request;
+  request.set_identity(arguments_.identity);
+  if (!arguments_.off) request.set_seconds(static_cast<uint32_t>(arguments_.length.count()));
+  const auto answers =
+      ask<v1::DebugReply>(daemons_, roles, arguments_.timeout,
+                          [&](const Daemon& daemon, grpc::ClientContext& context, v1::DebugReply& reply) {
+                            return daemon.control().Debug(&context, request, &reply);
+                          });
+  bool found = arguments_.off;  // then nobody is what was wanted
+  for (const auto& answer : answers) found = found || !answer.reply.debugged().empty();
+  if (arguments_.json) return print_json(answers, found);
+  if (int code = warn(answers); code != ok) return code;
+  out_ << debugged_text(answers, view());
+  return found ? ok : not_found;
+}
+
 int Session::change_subscriber() {
   if (int code = known({Role::labhss}); code != ok) return code;
   v1::ChangeSubscriberRequest request;

@@ -34,6 +34,8 @@ struct Arguments {
   uint32_t count = 0;                                             // likewise: frames; 0: until interrupted
   bool follow = false, full = false;                              // trace, capture
   std::string save, from, svg, html, output;                      // likewise, esp-keys: files
+  std::chrono::seconds length{};                                  // debug
+  bool off = false;                                               // likewise
   std::string hep;                                                // capture: a collector
   uint32_t hep_id = 2000;                                         // likewise: who we are to it
   bool json = false;
@@ -59,6 +61,7 @@ class Session {
   int trace();
   int capture();
   int esp_keys();
+  int debug();
   int lint_profile();
   int deregister();
   int watch();

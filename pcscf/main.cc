@@ -143,7 +143,7 @@ int run(control::Daemon& daemon, const v1::PcscfConfig& config) {
   }
   daemon.applies<v1::PcscfConfig>([&core](const v1::PcscfConfig& next) {
     core.configure(settings_from(next));
-    log::set_level(next.log().level());
+    log::configure(next.log());
   });
   PcscfOperator oper(core, pool, stack);
   pool.at(0).timers().every(std::chrono::minutes(1), [&core] { core.handsets.sweep(); });
@@ -184,6 +184,6 @@ int main(int argc, char** argv) {
   v1::PcscfConfig config;
   control::Daemon daemon("pcscf", "The P-CSCF: handsets register through it, over IPsec.");
   if (auto code = daemon.start(argc, argv, config, pcscf::check)) return *code;
-  if (absl::Status logging = log::start("pcscf", config.log().level()); !logging.ok()) return 1;
+  if (absl::Status logging = log::start("pcscf", config.log()); !logging.ok()) return 1;
   return pcscf::run(daemon, config);
 }

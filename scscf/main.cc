@@ -16,6 +16,7 @@
 #include "common/store/sqlite_store.h"
 #include "common/trace/recorder.h"
 #include "hss-client/cx_codec.h"
+#include "hss-client/cx_text.h"
 #include "hss-client/freediameter/cx_application.h"
 #include "hss-client/freediameter/cx_client.h"
 #include "lapwing/v1/config.pb.h"
@@ -149,6 +150,13 @@ std::function<void(bool, std::string_view, std::string_view)> record_cx(trace::R
   };
 }
 
+control::CxWords cx_in_words(std::string_view bytes) {
+  auto parsed = diameter::decode(bytes, cx::is_group);
+  auto* message = std::get_if<diameter::Message>(&parsed);
+  if (!message) return {};
+  return {cx::one_line(*message), cx::listing(*message)};
+}
+
 absl::Status take_up(Core& core) {
   absl::StatusOr<Restored> restored = restore(core);
   if (!restored.ok()) return restored.status();
@@ -216,7 +224,7 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   if (absl::Status started = (*diameter)->start(); !started.ok()) return control::could_not_start(started);
   daemon.applies<v1::ScscfConfig>([&core](const v1::ScscfConfig& next) {
     core.configure(settings_from(next));
-    log::set_level(next.log().level());
+    log::configure(next.log());
   });
   ScscfOperator oper(core, pool, stack);
   pool.at(0).timers().every(std::chrono::minutes(1), [&core, &clock] {
@@ -227,10 +235,12 @@ int run(control::Daemon& daemon, const v1::ScscfConfig& config) {
   });
   pool.start();
   resume(core);
-  auto doors = page::open_doors(
-      config, cli::Role::scscf,
-      {.workers = count, .reload = [&daemon] { return daemon.reload(); }, .recorder = recorder ? &*recorder : nullptr},
-      oper, events);
+  auto doors = page::open_doors(config, cli::Role::scscf,
+                                {.workers = count,
+                                 .reload = [&daemon] { return daemon.reload(); },
+                                 .recorder = recorder ? &*recorder : nullptr,
+                                 .cx_in_words = cx_in_words},
+                                oper, events);
   if (!doors.ok()) {
     pool.stop();
     return control::could_not_start(doors.status());
@@ -254,6 +264,6 @@ int main(int argc, char** argv) {
   v1::ScscfConfig config;
   control::Daemon daemon("scscf", "The S-CSCF: registrar of the home network, with the interrogating role inside.");
   if (auto code = daemon.start(argc, argv, config, scscf::check)) return *code;
-  if (absl::Status logging = log::start("scscf", config.log().level()); !logging.ok()) return 1;
+  if (absl::Status logging = log::start("scscf", config.log()); !logging.ok()) return 1;
   return scscf::run(daemon, config);
 }

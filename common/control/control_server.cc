@@ -103,7 +103,7 @@ class Gate {
   void audit(const Client& client, std::string_view what, const std::string& identity, std::string_view outcome) const {
     const std::string text = absl::StrFormat("%s: %s%s%s: %s", client.name, what, identity.empty() ? "" : " ",
                                              log::printable(identity), log::printable(outcome));
-    LW_LOG(info, "audit %s", text);
+    log::audit(text);
     Event event{.time = {}, .kind = "audit", .impi = "", .impu = "", .text = text};
     // So that it stands in the story of a user who is known.
     const std::vector<Event> story = identity.empty() ? std::vector<Event>{} : events_.of(identity);
@@ -120,8 +120,13 @@ class Gate {
 
 class ControlService final : public v1::Control::Service {
  public:
-  ControlService(const ControlOptions& options, Operator& oper, Events& events, const Gate& gate)
-      : options_(options), operator_(oper), events_(events), gate_(gate), started_(std::chrono::system_clock::now()) {}
+  ControlService(const ControlOptions& options, Operator& oper, Events& events, const Gate& gate, Debugging& debugging)
+      : options_(options),
+        operator_(oper),
+        events_(events),
+        gate_(gate),
+        started_(std::chrono::system_clock::now()),
+        debugging_(debugging) {}
 
   grpc::Status Status(grpc::ServerContext* context, const v1::StatusRequest*, v1::StatusReply* reply) override {
     const Client client = gate_.client(*context);
@@ -229,10 +234,13 @@ class ControlService final : public v1::Control::Service {
     return done;
   }
 
-  grpc::Status ExportKeys(grpc::ServerContext*, const v1::ExportKeysRequest* request,
+  grpc::Status ExportKeys(grpc::ServerContext* context, const v1::ExportKeysRequest* request,
                           v1::ExportKeysReply* reply) override {
-    if (auto wrong = identity_error(request->identity(), false); !wrong.ok()) return wrong;
-    return answer(operator_.export_keys(*request), *reply);
+    const std::string_view what = request->identity().empty() ? "take all ESP keys" : "take the ESP keys of";
+    return gate_.change(*context, what, request->identity(), [&] {
+      if (auto wrong = identity_error(request->identity(), false); !wrong.ok()) return wrong;
+      return answer(operator_.export_keys(*request), *reply);
+    });
   }
 
   grpc::Status Watch(grpc::ServerContext* context, const v1::WatchRequest* request,
@@ -288,6 +296,15 @@ class ControlService final : public v1::Control::Service {
     return result;
   }
 
+  grpc::Status Debug(grpc::ServerContext* context, const v1::DebugRequest* request, v1::DebugReply* reply) override {
+    auto act = [&] {
+      if (auto wrong = identity_error(request->identity(), false); !wrong.ok()) return wrong;
+      return answer(debugging_.change(*request), *reply);
+    };
+    if (request->identity().empty()) return act();  // it only looks
+    return gate_.change(*context, request->seconds() > 0 ? "debug" : "no longer debug", request->identity(), act);
+  }
+
   void send_watchers_away() {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -321,6 +338,7 @@ class ControlService final : public v1::Control::Service {
   Events& events_;
   const Gate& gate_;
   const WallTime started_;
+  Debugging& debugging_;
   std::atomic<bool> draining_told_ = false;
   std::mutex mutex_;
   bool stopping_ = false;
@@ -367,8 +385,8 @@ class LabHssService final : public v1::LabHss::Service {
 
 // The services for clients of one kind, and the gRPC server that they are on.
 struct Desk {
-  Desk(const ControlOptions& options, Operator& oper, Events& events, ClientOf client_of)
-      : gate(std::move(client_of), events), control(options, oper, events, gate), lab_hss(oper, gate) {}
+  Desk(const ControlOptions& options, Operator& oper, Events& events, Debugging& debugging, ClientOf client_of)
+      : gate(std::move(client_of), events), control(options, oper, events, gate, debugging), lab_hss(oper, gate) {}
 
   bool start(const ControlOptions& options, const std::string& address,
              const std::shared_ptr<grpc::ServerCredentials>& credentials) {
@@ -516,8 +534,15 @@ absl::StatusOr<v1::ChangeSubscriberReply> Operator::change_subscriber(const v1::
 }
 
 struct ControlServer::Parts {
-  explicit Parts(ControlOptions given) : options(std::move(given)) {}
+  Parts(ControlOptions given, Operator& oper, Events& events)
+      : options(std::move(given)),
+        debugging({.recorder = options.recorder,
+                   .cx_in_words = options.cx_in_words,
+                   .names_of = [&oper](std::string_view identity) { return oper.names_of(identity); }},
+                  clock, events) {}
   const ControlOptions options;
+  const SystemClock clock;
+  Debugging debugging;
   Admins admins;
   Visitors visitors;
   std::vector<std::unique_ptr<Desk>> desks;  // of readers, and on a unix socket of admins
@@ -548,10 +573,11 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::start(ControlOptio
   grpc::EnableDefaultHealthCheckService(true);
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();
 
-  auto parts = std::make_unique<Parts>(std::move(options));
+  auto parts = std::make_unique<Parts>(std::move(options), oper, events);
   parts->admins = *std::move(admins);
   auto add_desk = [&](ClientOf client_of) {
-    parts->desks.push_back(std::make_unique<Desk>(parts->options, oper, events, std::move(client_of)));
+    parts->desks.push_back(
+        std::make_unique<Desk>(parts->options, oper, events, parts->debugging, std::move(client_of)));
     return parts->desks.back()->start(parts->options, unix_socket ? "" : *address, *credentials);
   };
   if (!unix_socket) {
@@ -587,6 +613,7 @@ ControlServer::~ControlServer() {
 
 void ControlServer::stop() {
   parts_->door.reset();
+  parts_->debugging.stop();
   for (const auto& desk : parts_->desks) desk->stop();
   parts_->desks.clear();
 }

@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/control/daemon.h"
+#include "common/control/debugging.h"
 #include "common/control/events.h"
 #include "common/metrics/sheet.h"
 #include "common/trace/recorder.h"
@@ -74,6 +75,7 @@ struct ControlOptions {
   std::function<Reloaded()> reload = nullptr;  // of the daemon; null: it cannot
   size_t watch_queue = 1024;
   trace::Recorder* recorder = nullptr;  // outlives the server
+  CxInWords cx_in_words = nullptr;      // where the recorder has Cx
 };
 
 class ControlServer {

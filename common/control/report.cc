@@ -11,8 +11,13 @@ namespace lapwing::control {
 Report report_to(Events& events) {
   return Report(
       [&events](std::string_view kind, std::string_view impi, std::string_view impu, std::string text, Cause cause) {
-        std::string code = cause == Cause::none ? "" : absl::StrFormat(" [%s]", diagnosis::code_of(cause));
-        LW_LOG(info, "%s %s: %s%s", kind, log::printable(impi.empty() ? impu : impi), log::printable(text, 512), code);
+        if (log::admits(log::Level::info)) {
+          log::write(log::Level::info, {.text = log::printable(text, 512),
+                                        .kind = kind,
+                                        .impi = log::printable(impi),
+                                        .impu = log::printable(impu),
+                                        .code = diagnosis::code_of(cause)});
+        }
         events.publish({.time = {},
                         .kind = std::string(kind),
                         .impi = std::string(impi),

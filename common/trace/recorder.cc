@@ -75,11 +75,14 @@ void Recorder::record(size_t writer, const Envelope& envelope, std::string_view 
 
 std::vector<Record> Recorder::after(uint64_t number) const {
   std::vector<Record> out;
+  // No further: of two rings the second is read later, and what came to the first meanwhile would seem to be missing.
+  const uint64_t last = last_.load(std::memory_order_relaxed);
+  if (last <= number) return out;
   for (const auto& ring : rings_) {
     std::lock_guard lock(ring->mutex);
-    auto first = std::find_if(ring->entries.begin(), ring->entries.end(),
-                              [number](const Entry& entry) { return entry.number > number; });
-    for (auto entry = first; entry != ring->entries.end(); ++entry) {
+    auto first = std::partition_point(ring->entries.begin(), ring->entries.end(),
+                                      [number](const Entry& entry) { return entry.number <= number; });
+    for (auto entry = first; entry != ring->entries.end() && entry->number <= last; ++entry) {
       out.push_back({.number = entry->number,
                      .at = entry->at,
                      .envelope = entry->envelope,

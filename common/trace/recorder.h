@@ -55,7 +55,7 @@ class Recorder {
   // From the thread that is this writer; from any thread for the last one.
   void record(size_t writer, const Envelope& envelope, std::string_view bytes);
 
-  // What came after this number, oldest first. Any thread.
+  // What came after this number, oldest first; numbers are missing only where the memory was full. Any thread.
   std::vector<Record> after(uint64_t number) const;
   uint64_t last() const { return last_.load(std::memory_order_relaxed); }
 

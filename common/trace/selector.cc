@@ -31,6 +31,27 @@ std::string_view call_id_of(std::string_view head) {
   return {};
 }
 
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+// Neither a number nor a word goes on from one to the other.
+bool boundary(char one, char other) {
+  auto is_letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  return !(is_digit(one) && is_digit(other)) && !(is_letter(one) && is_letter(other));
+}
+
+// In Diameter the octet before a text is a length: any.
+bool has_word(std::string_view text, std::string_view word, bool binary) {
+  if (word.empty()) return false;
+  for (size_t at = text.find(word); at != text.npos; at = text.find(word, at + 1)) {
+    const size_t end = at + word.size();
+    const bool begins = binary || at == 0 || boundary(text[at - 1], word.front());
+    if (begins && (end == text.size() || boundary(word.back(), text[end]))) return true;
+  }
+  return false;
+}
+
 // What its messages have in common.
 std::string key_of(const Record& record) {
   if (record.envelope.kind == Kind::sip) return std::string(call_id_of(head_of(record.bytes)));
@@ -40,9 +61,14 @@ std::string key_of(const Record& record) {
 }  // namespace
 
 bool Selector::names_us(const Record& record) const {
-  std::string_view where = record.envelope.kind == Kind::sip ? head_of(record.bytes) : std::string_view(record.bytes);
+  const bool binary = record.envelope.kind == Kind::diameter;
+  std::string_view where = binary ? std::string_view(record.bytes) : head_of(record.bytes);
   return std::any_of(names_.begin(), names_.end(),
-                     [where](const std::string& name) { return where.find(name) != where.npos; });
+                     [&](const std::string& name) { return has_word(where, name, binary); });
+}
+
+void Selector::know(std::string name) {
+  if (std::find(names_.begin(), names_.end(), name) == names_.end()) names_.push_back(std::move(name));
 }
 
 void Selector::learn(const Record& record) {

@@ -1,5 +1,5 @@
 // Which recorded messages belong to a user or to a call: those that name it, and all others of their Call-ID or, for
-// Diameter, of their request.
+// Diameter, of their request. A name is found as a whole: 1001 is not in sip:+10011@example.org.
 //
 //   trace::Selector selector({"001010000000001@ims...", "sip:+15550000001@ims..."});
 //   selector.learn(record);   // all there are
@@ -20,6 +20,8 @@ class Selector {
   // names: any of them in a message's header, or in a Diameter message, makes it one of ours; none: every message is.
   explicit Selector(std::vector<std::string> names) : names_(std::move(names)) {}
 
+  // More of them; what was learned stays.
+  void know(std::string name);
   // Notes the key of a message that names the user.
   void learn(const Record& record);
   bool takes(const Record& record) const;

@@ -38,7 +38,7 @@ void log_line(int level, const char* format, va_list arguments) {
     remember_connect_error(format, arguments);
     return;
   }
-  if (level < FD_LOG_ERROR && !spdlog::should_log(spdlog::level::debug)) return;
+  if (level < FD_LOG_ERROR && !log::wanted(log::Level::debug)) return;
   char line[1024];
   int length = vsnprintf(line, sizeof line, format, arguments);
   if (length < 0) return;

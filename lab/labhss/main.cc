@@ -62,7 +62,7 @@ int run(control::Daemon& daemon, const v1::LabHssConfig& config, Subscribers sub
 
   SystemClock clock;
   control::Events events(clock);
-  LabHssOperator lab_operator(daemon.config_path(), service, pushes);
+  LabHssOperator lab_operator(daemon.config_path(), config.log(), service, pushes);
   int code = could_not_start;
   if (absl::Status started = (*core)->start(); !started.ok()) {
     failed(started);
@@ -103,7 +103,7 @@ int main(int argc, char** argv) {
     return absl::OkStatus();
   };
   if (std::optional<int> code = daemon.start(argc, argv, config, check, config::subscriber_file_limit)) return *code;
-  if (absl::Status logging = log::start("labhss", config.log().level()); !logging.ok()) {
+  if (absl::Status logging = log::start("labhss", config.log()); !logging.ok()) {
     std::cerr << "labhss: " << logging.message() << std::endl;
     return 1;
   }

@@ -1,6 +1,7 @@
 #include "lab/labhss/operator.h"
 
 #include "common/control/gauges.h"
+#include "common/runtime/config_changes.h"
 #include "common/runtime/log.h"
 
 namespace lapwing::labhss {
@@ -99,12 +100,18 @@ absl::StatusOr<v1::ChangeSubscriberReply> LabHssOperator::change_subscriber(
 
 control::Reloaded LabHssOperator::reload() {
   std::lock_guard lock(reloading_);
-  absl::StatusOr<Subscribers> subscribers = load_subscribers(config_path_);
+  v1::LabHssConfig config;
+  absl::StatusOr<Subscribers> subscribers = load_subscribers(config_path_, config);
   if (!subscribers.ok()) return subscribers.status();
   const size_t count = subscribers->all().size();
   if (absl::Status replaced = service_.replace(*std::move(subscribers)); !replaced.ok()) return replaced;
   LW_LOG(info, "%d subscribers read from %s", count, config_path_);
-  return std::vector<config::Change>{{"subscribers", false}};
+  std::vector<config::Change> changes = config::take_changes(log_, *config.mutable_log());
+  for (config::Change& change : changes) change.path = "log." + change.path;
+  log_ = config.log();
+  log::configure(log_);
+  changes.insert(changes.begin(), {"subscribers", false});
+  return changes;
 }
 
 }  // namespace lapwing::labhss

@@ -14,8 +14,8 @@ namespace lapwing::labhss {
 
 class LabHssOperator final : public control::Operator {
  public:
-  LabHssOperator(std::string config_path, CxService& service, Pushes& pushes)
-      : config_path_(std::move(config_path)), service_(service), pushes_(pushes) {}
+  LabHssOperator(std::string config_path, v1::Log log, CxService& service, Pushes& pushes)
+      : config_path_(std::move(config_path)), log_(std::move(log)), service_(service), pushes_(pushes) {}
 
   void gauges(v1::StatusReply& reply) override;
   absl::StatusOr<v1::ListSubscribersReply> list_subscribers(const v1::ListSubscribersRequest& request) override;
@@ -25,14 +25,15 @@ class LabHssOperator final : public control::Operator {
 
   absl::StatusOr<v1::ChangeSubscriberReply> change_subscriber(const v1::ChangeSubscriberRequest& request) override;
 
-  // Takes the subscribers from the file as it is now; with an error all stays as it was. The rest of the file is read
-  // at start only.
+  // Takes the subscribers and `log` from the file as it is now; with an error all stays as it was. The rest of the file
+  // is read at start only.
   control::Reloaded reload();
 
  private:
   absl::StatusOr<v1::PushReply> push(const std::string& identity);
 
   const std::string config_path_;
+  v1::Log log_;  // with reloading_
   CxService& service_;
   Pushes& pushes_;
   std::mutex reloading_;

@@ -392,8 +392,7 @@ const Subscriber* Subscribers::find(std::string_view identity) const {
   return found == by_number_.end() ? nullptr : &all_[found->second];
 }
 
-absl::StatusOr<Subscribers> load_subscribers(const std::string& path) {
-  v1::LabHssConfig config;
+absl::StatusOr<Subscribers> load_subscribers(const std::string& path, v1::LabHssConfig& config) {
   config::Locations where;
   if (absl::Status read = config::load_yaml(path, config, &where, config::subscriber_file_limit); !read.ok()) {
     return read;

@@ -103,8 +103,9 @@ class Subscribers {
   std::vector<std::string> warnings_;
 };
 
-// The subscribers of labhss's file as it is now, checked by the schema and by Subscribers::build.
-absl::StatusOr<Subscribers> load_subscribers(const std::string& path);
+// The subscribers of labhss's file as it is now, checked by the schema and by Subscribers::build; config: the rest of
+// it, without keys.
+absl::StatusOr<Subscribers> load_subscribers(const std::string& path, v1::LabHssConfig& config);
 
 // Overwrites the keys in the message, once the subscribers are built.
 void wipe_keys(v1::LabHssConfig& config);

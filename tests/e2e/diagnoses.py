@@ -3,13 +3,16 @@
 A test is named after the diagnosis: test_wrong_response for "wrong-response". diagnoses_test.py checks that there is exactly
 one for each of `imsctl diagnoses`.
 """
+import base64
 import json
+import re
 import sys
 import unittest
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "lab"), str(ROOT / "tests/e2e")]
+from aka import Vector, from_nonce  # noqa: E402
 from network import BIN, Core, LabError, Network, Subscriber, merged, wait_until  # noqa: E402
 
 T1 = 0.05
@@ -70,6 +73,22 @@ class DiagnosisTest(unittest.TestCase):
         if handset.program.running():
             handset.tell("quit")
             handset.program.wait(TIME_OUT + 10)
+
+    def keys_on_the_wire(self):
+        """CK and IK of the challenges that were sent, as the HSS gave them."""
+        messages = [json.loads(line) for line in self.core.imsctl_text("--json", "trace").splitlines()]
+        found = []
+        for message in messages:
+            text = base64.b64decode(message.get("message", "")).decode(errors="replace")
+            nonce = re.search(r'WWW-Authenticate:.*nonce="([^"]+)"', text)
+            user = re.search(r"To:.*sip:(\d{15})@", text)
+            if not nonce or not user:
+                continue
+            owner = next(one for one in self.subscribers if one.imsi == user[1])
+            vector = Vector(bytes.fromhex(owner.k), bytes.fromhex(owner.opc), from_nonce(nonce[1])[0])
+            found += [vector.ck, vector.ik]
+        self.assertGreaterEqual(len(found), 2)
+        return found
 
     def explain(self, identity):
         return json.loads(self.core.imsctl_text("--json", "explain", identity, check=False))

@@ -137,6 +137,7 @@ class ImsctlTest : public testing::Test {
     options.program = "pcscf";
     options.name = "d.example.org";
     options.lab_hss = true;
+    options.recorder = &recorder_;
     options.reload = [this]() -> control::Reloaded {
       if (wrong_file) return absl::InvalidArgumentError("d.yaml:4: log.level: is not right");
       return std::vector<config::Change>{{"log.level", false}, {"workers", true}};
@@ -165,6 +166,7 @@ class ImsctlTest : public testing::Test {
   bool wrong_file = false;
   SystemClock clock_;
   control::Events events_{clock_};
+  trace::Recorder recorder_{clock_, 1 << 20, 1};
   Users users_;
   std::unique_ptr<control::ControlServer> server_;
   std::string out_;
@@ -326,6 +328,24 @@ TEST_F(ImsctlTest, when_there_is_no_call_then_the_code_is_1) {
   EXPECT_EQ(out_, "");
   EXPECT_EQ(err_, "imsctl: the S-CSCF at " + address_ + ": nobody has no call\n");
   EXPECT_EQ(run({"--json", "--scscf", address_, "hangup", "nobody"}), 1);
+}
+
+TEST_F(ImsctlTest, when_a_user_is_debugged_then_it_is_listed_until_it_ends) {
+  EXPECT_EQ(run({"--pcscf", address_, "debug"}), 1);
+  EXPECT_EQ(out_, "Nobody is debugged.\n");
+  EXPECT_EQ(run({"--pcscf", address_, "debug", "1@h", "--for", "5m"}), 0);
+  EXPECT_THAT(out_, testing::ContainsRegex("pcscf +unix:.* +1@h +in "));
+  EXPECT_EQ(run({"--json", "--pcscf", address_, "debug"}), 0);
+  EXPECT_THAT(out_, HasSubstr("\"identity\": \"1@h\""));
+  EXPECT_EQ(run({"--pcscf", address_, "debug", "1@h", "--off"}), 0);
+  EXPECT_EQ(out_, "Nobody is debugged.\n");
+  EXPECT_EQ(run({"--pcscf", address_, "debug", "1@h", "--off"}), 1);
+  EXPECT_THAT(err_, HasSubstr("1@h is not debugged"));
+  EXPECT_EQ(run({"--pcscf", address_, "debug", "1@h", "--for", "25h"}), 1);
+  EXPECT_THAT(err_, HasSubstr("24 h at most"));
+  EXPECT_EQ(run({"--pcscf", address_, "debug", "1@h", "--for", "long"}), 2);
+  EXPECT_EQ(run({"--pcscf", address_, "debug", "--off"}), 2);
+  EXPECT_EQ(run({"--pcscf", address_, "debug", "1@h", "--off", "--for", "1m"}), 2);
 }
 
 TEST_F(ImsctlTest, when_calls_are_ended_then_each_is_told) {

@@ -91,6 +91,25 @@ TEST(Recorder, when_a_challenge_carries_keys_then_they_are_overwritten) {
   }
 }
 
+TEST(Recorder, when_it_is_followed_while_others_write_then_no_message_is_missed) {
+  SystemClock clock;
+  Recorder recorder(clock, 8 << 20, 2);
+  std::atomic<int> writing{2};
+  std::vector<std::thread> writers;
+  for (size_t writer : {size_t{0}, size_t{1}}) {
+    writers.emplace_back([&, writer] {
+      for (int i = 0; i < 20'000; ++i) recorder.record(writer, sip, "x");
+      --writing;
+    });
+  }
+  uint64_t last = 0;
+  while (writing > 0 || last < recorder.last()) {
+    for (const Record& one : recorder.after(last)) ASSERT_EQ(one.number, ++last);
+  }
+  EXPECT_EQ(last, 40'000U);
+  for (std::thread& writer : writers) writer.join();
+}
+
 TEST(Recorder, when_it_is_read_while_others_write_then_each_message_is_whole) {
   SystemClock clock;
   Recorder recorder(clock, 20'000, 2);
@@ -138,6 +157,20 @@ TEST(Selector, when_a_request_of_Diameter_names_the_user_then_its_answer_is_take
   EXPECT_TRUE(selector.takes(diameter("hopbhop1", "success")));
   EXPECT_FALSE(selector.takes(diameter("hopbhop2", "success")));
   EXPECT_FALSE(selector.takes(record(cx, "short")));
+}
+
+TEST(Selector, when_a_name_is_part_of_another_then_it_is_not_taken) {
+  Selector selector({"1001", "sip:bob"});
+  for (const char* user : {"1001@h", "+1001@h", "sip:+49301001@h", "bob@h", "sip:bob;x"}) {
+    const bool ours = std::string_view(user) != "sip:+49301001@h" && std::string_view(user) != "bob@h";
+    EXPECT_EQ(selector.takes(record(sip, std::string("MESSAGE sip:h SIP/2.0\r\nFrom: <") + user + ">\r\n\r\n")), ours)
+        << user;
+  }
+  EXPECT_FALSE(selector.takes(record(sip, "MESSAGE sip:10011@h SIP/2.0\r\n\r\n")));
+  EXPECT_FALSE(selector.takes(record(sip, "MESSAGE sip:bobby@h SIP/2.0\r\n\r\n")));
+  EXPECT_TRUE(selector.takes(record(cx, std::string("1") + "1001" + std::string(1, '\0')))) << "behind its length";
+  selector.know("sip:bobby@h");
+  EXPECT_TRUE(selector.takes(record(sip, "MESSAGE sip:bobby@h SIP/2.0\r\n\r\n")));
 }
 
 TEST(Selector, when_no_name_is_given_then_every_message_is_taken) {
