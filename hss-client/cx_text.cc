@@ -12,7 +12,11 @@ namespace {
 
 void list_avps(std::string& out, const std::vector<diameter::Avp>& avps, size_t depth) {
   for (const diameter::Avp& avp : avps) {
-    absl::StrAppend(&out, std::string(2 * depth, ' '), avp.code, avp.vendor == 0 ? "" : absl::StrCat("/", avp.vendor));
+    const AvpDefinition* known = definition(avp.code, avp.vendor);
+    absl::StrAppend(&out, std::string(2 * depth, ' '),
+                    known             ? known->name
+                    : avp.vendor == 0 ? absl::StrCat(avp.code)
+                                      : absl::StrCat(avp.code, "/", avp.vendor));
     if (avp.group) {
       absl::StrAppend(&out, "\n");
       list_avps(out, avp.children, depth + 1);

@@ -2,7 +2,7 @@
 //
 //   cx::name_of(message)        "MAR", "UAA 2001"
 //   cx::one_line(message)       "MAR, User-Name: 001010000000001@ims..., Public-Identity: sip:..."
-//   cx::listing(message)        the name, and an AVP in each line
+//   cx::listing(message)        the name, and an AVP in each line; unknown ones by code/vendor
 //
 // Whoever shows it has wiped the keys (cx::wipe_secrets). Octets that are no text are shown as their number.
 #pragma once

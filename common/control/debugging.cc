@@ -36,8 +36,9 @@ std::string sip_line(const std::string& bytes) {
   return out;
 }
 
+// Empty where it is not known.
 std::string text_of(const trace::Party& party) {
-  return Endpoint{party.address, party.port}.text();
+  return party.address.is_unspecified() ? "" : Endpoint{party.address, party.port}.text();
 }
 
 std::string time_text(WallTime at) {
@@ -231,9 +232,11 @@ void Debugging::write_message(const One& one, const trace::Record& record) {
   const std::string local = text_of(envelope.local), remote = text_of(envelope.remote);
   const std::string_view direction = envelope.incoming ? "received" : "sent";
   const std::string_view carrier = cx ? "diameter" : trace::text_of(envelope.carrier);
+  // Our port of Diameter is the system's choice.
+  std::string way = cx ? remote : absl::StrCat(local, envelope.incoming ? " <- " : " -> ", remote);
+  if (!way.empty()) way.insert(0, ", ");
   log::write(log::Level::debug,
-             {.text = absl::StrFormat("%s by %s, %s %s %s: %s", direction, carrier, local,
-                                      envelope.incoming ? "<-" : "->", remote, words.line),
+             {.text = absl::StrFormat("%s by %s%s: %s", direction, carrier, way, words.line),
               .debugged = log::printable(one.identity),
               .direction = direction,
               .carrier = carrier,

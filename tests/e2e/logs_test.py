@@ -82,7 +82,7 @@ class Logs(DiagnosisTest):
                          ("received", "udp", f"{Core.SCSCF[0]}:6060", f"{Core.PCSCF[0]}:5060"))
         self.assertIn("\r\nCall-ID: ", first["full"])
         events = [line for line in about if "kind" in line]
-        self.assertEqual([line["kind"] for line in events], ["register.challenged", "register.accepted"])
+        self.assertEqual([line["kind"] for line in events][:2], ["register.challenged", "register.accepted"])
         self.assertEqual((events[0]["impi"], events[0]["level"]), (one.impi, "debug"))
         self.assertLess(events[0]["time"], events[1]["time"])
 

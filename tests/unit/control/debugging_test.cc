@@ -108,10 +108,9 @@ TEST_F(DebuggingTest, when_a_user_is_debugged_then_its_messages_and_events_are_w
       0, {.kind = trace::Kind::diameter, .incoming = false, .carrier = trace::Carrier::tcp, .local = {}, .remote = {}},
       std::string(20, '\0') + "1@h");
   message("2@h", "a");
-  EXPECT_THAT(
-      lines(),
-      ElementsAre(MatchesRegex(until), "debug 1@h: register.accepted 1@h: for 60 s", received("1@h", "a"),
-                  "debug 1@h: sent by diameter, 0.0.0.0:0 -> 0.0.0.0:0: MAR, User-Name: 1@h", received("2@h", "a")));
+  EXPECT_THAT(lines(),
+              ElementsAre(MatchesRegex(until), "debug 1@h: register.accepted 1@h: for 60 s", received("1@h", "a"),
+                          "debug 1@h: sent by diameter: MAR, User-Name: 1@h", received("2@h", "a")));
 }
 
 TEST_F(DebuggingTest, when_a_user_registers_meanwhile_then_its_other_names_count_too) {

@@ -17,7 +17,7 @@ TEST(CxText, when_a_request_is_told_then_its_users_stand_beside_its_name) {
   const diameter::Message message = request_message(Command::multimedia_auth, "s;1", encode(request));
   EXPECT_EQ(name_of(message), "MAR");
   EXPECT_EQ(one_line(message), "MAR, User-Name: 1@h, Public-Identity: sip:1@h, Server-Name: sip:s");
-  EXPECT_TRUE(listing(message).starts_with("MAR\n  263: s;1\n")) << listing(message);
+  EXPECT_TRUE(listing(message).starts_with("MAR\n  Session-Id: s;1\n")) << listing(message);
 }
 
 TEST(CxText, when_an_answer_is_told_then_its_result_stands_beside_its_name) {
