@@ -77,6 +77,11 @@ void describe_sip(LadderStep& step) {
   step.label = first.substr(8);
   if (std::string method = method_of_cseq(step.message); !method.empty())
     absl::StrAppend(&step.label, " (", method, ")");
+  // A challenge is a step on the way.
+  if (step.label.starts_with("401 ") || step.label.starts_with("407 ")) {
+    step.tone = LadderStep::Tone::provisional;
+    return;
+  }
   switch (step.label.front()) {
     case '1':
       step.tone = LadderStep::Tone::provisional;
@@ -98,7 +103,8 @@ void describe_diameter(LadderStep& step) {
   if (!message->request()) {
     auto result = cx::result_of(message->avps);
     auto* known = std::get_if<cx::Result>(&result);
-    step.tone = known && known->success() ? LadderStep::Tone::success : LadderStep::Tone::failure;
+    // Those of 3GPP's own results that begin with 2 are kinds of success (TS 29.229 section 6.2.1).
+    step.tone = known && known->code / 1000 == 2 ? LadderStep::Tone::success : LadderStep::Tone::failure;
   }
   step.message = cx::listing(*message);
 }

@@ -39,9 +39,11 @@ function clock(time) {
 }
 
 const short = (impi) => impi.split("@")[0];
-const numberOf = (impus) => {
+// What people dial: the telephone number, else the name in a SIP URI that is not just the IMSI.
+const numberOf = (impus, impi) => {
   const tel = (impus || []).find((impu) => impu.startsWith("tel:"));
-  return tel ? tel.slice(4) : (impus || [])[0] || "";
+  const name = tel ? tel.slice(4) : short((impus || [])[0] || "").replace(/^sips?:/, "");
+  return name === short(impi) ? "" : name;
 };
 const userLink = (identity, text) => make("a", {href: "#/user/" + encodeURIComponent(identity)}, text || identity);
 
@@ -84,7 +86,7 @@ async function registrations() {
     const scscf = user.scscf || {};
     const best = user.pcscf || user.scscf;
     return make("tr", {}, make("td", {class: "mono"}, userLink(user.key, short(user.key))),
-      ...cells(numberOf(scscf.impus || pcscf.impus)), stateCell(pcscf.state), stateCell(scscf.state),
+      ...cells(numberOf(scscf.impus || pcscf.impus, user.key)), stateCell(pcscf.state), stateCell(scscf.state),
       ...cells(ago(best.since), ago(best.expires), pcscf.protection, pcscf.address, best.userAgent));
   });
   const heads = ["User", "Number", "P-CSCF", "S-CSCF", "Since", "Expires", "Protection", "Address", "Handset"];
@@ -163,14 +165,20 @@ async function story(identity) {
 async function health() {
   const [status, hss] = await Promise.all([ask("/api/status"), ask("/api/hss").catch(() => ({replies: []}))]);
   const out = [make("h1", {}, "Health"), ...troubles(status)];
+  out.push(...hssPeers(hss));
   for (const {address, reply} of status.replies) {
     if (!reply) continue;
     out.push(make("h2", {}, reply.program + " ", make("span", {class: "faint"}, reply.name)),
       make("p", {}, "version " + reply.version + ", up since " + reply.started + " (" + ago(reply.started) + "), "
         + reply.workers + " workers, " + address,
       reply.draining ? make("strong", {class: "warn"}, " DRAINING: it begins nothing new") : ""),
-      table(["Count", "Value"], reply.gauges.map((gauge) => make("tr", {}, ...cells(gauge.name, gauge.value)))));
+      make("dl", {class: "counts"}, ...reply.gauges.map((gauge) => make("div", {},
+        make("dt", {}, gauge.name.replaceAll("_", " ")), make("dd", {}, gauge.value)))));
   }
+  return out;
+}
+
+function hssPeers(hss) {
   const rows = [];
   for (const {reply} of hss.replies) {
     for (const peer of reply ? reply.peers : []) {
@@ -180,11 +188,8 @@ async function health() {
         make("td", {class: "wide"}, peer.why)));
     }
   }
-  if (rows.length) {
-    out.push(make("h2", {}, "HSS"),
-      table(["Host", "Address", "State", "Sent", "Answered", "Time-outs", "Errors", "Mean", "Why"], rows));
-  }
-  return out;
+  return rows.length ? [make("h2", {}, "HSS"),
+    table(["Host", "Address", "State", "Sent", "Answered", "Time-outs", "Errors", "Mean", "Why"], rows)] : [];
 }
 
 async function draw(view, again) {

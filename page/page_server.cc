@@ -154,6 +154,7 @@ absl::StatusOr<std::unique_ptr<http::Server>> serve_page(const v1::Page& config,
   file("/", "text/html; charset=utf-8", page_html);
   file("/page.css", "text/css; charset=utf-8", page_css);
   file("/page.js", "text/javascript; charset=utf-8", page_js);
+  file("/icon.svg", "image/svg+xml; charset=utf-8", icon_svg);
   auto api = [&](const char* path, int (cli::Session::*run)()) {
     routes.pages[path] = [daemons, run](const http::Request& request) { return command(*daemons, run, request); };
   };

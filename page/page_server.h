@@ -1,7 +1,7 @@
 // The web page of a daemon: registrations, one subscriber's story, live events, health. It looks as imsctl does,
 // through the daemons' gRPC interface with a reader's rights, and changes nothing.
 //
-//   /                     the page: page.html, page.css, page.js of this folder, which are inside the program
+//   /                     the page: the files of this folder, which are inside the program
 //   /api/status, /api/registrations, /api/calls, /api/hss, /api/explain?identity=ID
 //                         what `imsctl --json` prints
 //   /api/ladder?identity=ID      the messages as JSON: columns and steps

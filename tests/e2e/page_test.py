@@ -94,6 +94,8 @@ class Page(DiagnosisTest):
             ladder = self.browser.find_element(By.CSS_SELECTOR, ".ladder img")
             wait_until(lambda: int(ladder.get_property("naturalWidth")) > 200, 10, lambda: "the ladder's picture")
             self.picture("page-story")
+            self.browser.execute_script("arguments[0].scrollIntoView()", ladder)
+            self.picture("page-ladder")
         with self.subTest("a message opens"):
             summary = next(one for one in self.browser.find_elements(By.TAG_NAME, "summary") if "REGISTER" in one.text)
             summary.click()

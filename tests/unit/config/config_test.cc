@@ -131,7 +131,7 @@ TEST(Config, when_several_things_are_wrong_then_all_are_told_in_order) {
       "bytes, or "
       "an address and a port, as 127.0.0.1:7070\n"
       "p.yaml:8: colour: is not a key here: the keys are name, home_domain, gm, mw, ipsec, control, log, workers, "
-      "timers, media, hosts, state_file, trace");
+      "timers, media, hosts, state_file, trace, metrics, page");
 }
 
 TEST(Config, when_the_file_is_empty_then_what_is_required_is_named) {
