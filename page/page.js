@@ -90,7 +90,10 @@ async function registrations() {
       ...cells(ago(best.since), ago(best.expires), pcscf.protection, pcscf.address, best.userAgent));
   });
   const heads = ["User", "Number", "P-CSCF", "S-CSCF", "Since", "Expires", "Protection", "Address", "Handset"];
+  // A daemon lists the first 1,000.
+  const left = answers.replies.some(({reply}) => reply && reply.total > reply.registrations.length);
   return [make("h1", {}, users.length === 1 ? "1 user" : users.length + " users"), ...troubles(answers),
+    left ? make("p", {class: "note"}, "There are more: search for one by its identity.") : "",
     rows.length ? table(heads, rows) : make("p", {class: "note"}, "Nobody has tried to register yet.")];
 }
 

@@ -136,8 +136,8 @@ void Server::Parts::stream(mg_connection* connection, const Request& request,
     send(connection, {503, "text/plain; charset=utf-8", "too many watch already\n"}, true);
     return;
   }
-  const std::string head = absl::StrFormat(
-      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n%s\r\n", safety);
+  const std::string head =
+      absl::StrFormat("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n%s\r\n", safety);
   bool open = mg_write(connection, head.data(), head.size()) > 0;
   produce(request, [&](std::string_view piece) {
     if (open && !piece.empty()) open = mg_write(connection, piece.data(), piece.size()) > 0;
@@ -168,8 +168,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::start(Options options, Routes ro
   const std::string threads = absl::StrCat(parts->options.threads);
   const std::string queue = absl::StrCat(waiting_limit);
   const std::string head = absl::StrCat(request_limit);
-  const std::string timeout = absl::StrCat(request_timeout_ms);
-  const std::string idle = absl::StrCat(keep_alive_timeout_ms);
+  const std::string timeout = absl::StrCat(parts->options.patience.count());
   const char* settings[] = {"listening_ports",
                             parts->options.listen.c_str(),
                             "num_threads",
@@ -183,7 +182,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::start(Options options, Routes ro
                             "enable_keep_alive",
                             "yes",
                             "keep_alive_timeout_ms",
-                            idle.c_str(),
+                            timeout.c_str(),
                             nullptr};
   mg_callbacks callbacks{};
   callbacks.log_message = [](const mg_connection*, const char* message) {

@@ -7,7 +7,7 @@
 // Handlers run on the server's threads, several at once.
 #pragma once
 
-#include <cstdint>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -33,11 +33,9 @@ struct Page {
 
 class Server {
  public:
-  static constexpr int request_limit = 16 * 1024;   // bytes of a request's head
-  static constexpr size_t parameter_limit = 256;    // bytes of a parameter's value
-  static constexpr int waiting_limit = 32;          // connections for which no thread is free yet
-  static constexpr int request_timeout_ms = 5'000;  // for a head to come, and for a client to take what we write
-  static constexpr int keep_alive_timeout_ms = 2'000;
+  static constexpr int request_limit = 16 * 1024;  // bytes of a request's head
+  static constexpr size_t parameter_limit = 256;   // bytes of a parameter's value
+  static constexpr int waiting_limit = 32;         // connections for which no thread is free yet
 
   // Sends a piece; false: the client has gone, or the server stops.
   using Write = absl::FunctionRef<bool(std::string_view piece)>;
@@ -55,6 +53,8 @@ class Server {
     // Answer only those who call us by a loopback address or as localhost: a page of another site, open in the same
     // browser, which had its own name point here, is refused.
     bool loopback_names_only = false;
+    // For a head to come, for a client to take what we write, and for another request on the same connection.
+    std::chrono::milliseconds patience{5000};
   };
   // Errors: InvalidArgument (the address), AlreadyExists (it is in use), Unavailable (it cannot be opened).
   static absl::StatusOr<std::unique_ptr<Server>> start(Options options, Routes routes);

@@ -41,9 +41,12 @@ class HttpServerTest : public testing::Test {
       while (write("data: tick\n\n")) std::this_thread::sleep_for(20ms);
       ++ended_;
     };
-    auto started = Server::start(
-        {.key = "metrics.listen", .listen = at_.text(), .streams = 1, .loopback_names_only = loopback_names_only},
-        std::move(routes));
+    auto started = Server::start({.key = "metrics.listen",
+                                  .listen = at_.text(),
+                                  .streams = 1,
+                                  .loopback_names_only = loopback_names_only,
+                                  .patience = 500ms},
+                                 std::move(routes));
     if (started.ok()) server_ = *std::move(started);
     return started.status();
   }
