@@ -113,12 +113,15 @@ $ not a command
             ("registered, 4s ago", "registered, 1m ago"), ("(scscf, now)", "(scscf, 3s ago)"), ("in 59m", "in 1h00m"),
             ("in uc->ps   spi 005e1ae6  8 packets, 4185 bytes", "in uc->ps   spi 00121212  12 packets, 999 bytes"),
             ("USER    SENT  MEAN", "USER  SENT   MEAN"), ("hss  open   8   8   0   8.4 ms", "hss  open  12  12  0  10.1 ms"),
+            ("spi 4234c86a  uc 6301", "spi 0012345d  uc 6301"), ("spi 4234c86a", "spi 00121212"),
+            ("|-- SUBSCRIBE --------------- UDP ->|", "|-- SUBSCRIBE --------------- TCP ->|"),
             ("ok ... done", "ok 1 2 3 done"), ("unix:/tmp/a-1/x.sock", "unix:/tmp/b-2/x.sock"),
         ]
         different = [
             ("401 Unauthorized", "403 Forbidden"), ("001010000000001", "001010000000002"), ("10.46.0.1:5060", "10.46.0.1:5061"),
             ("registered", "registering"), ("hss  open  8  0", "hss  open  8  3"), ("DIAMETER_SUCCESS (2001)", "DIAMETER_SUCCESS (2002)"),
             ("+15550100001", "+15550100002"), ("version 0.1.0", "version 0.2.0"), ("ok ...", "no 1 2 3"),
+            ("|-- SUBSCRIBE --------------- UDP ->|", "|<- UDP --------------- SUBSCRIBE --|"),
         ]
         for shown, real in same:
             self.assertTrue(check.matches(shown, real), (shown, real))
