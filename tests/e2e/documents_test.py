@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # runs: esp-kernel
-# limit: 400
+# limit: 500
 """README.md and docs/operator-guide.md, followed from the first command to the last, show what really happens; and
 docs/check-commands, which follows them, sees where a page does not.
 
