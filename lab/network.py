@@ -425,8 +425,9 @@ class Core:
 
     READY = {"labhss": " serves ", "scscf": " is up ", "pcscf": " is up: "}
 
-    def start_daemon(self, name, seconds=20):
-        """labhss, scscf or pcscf; returns when it serves."""
+    def start_daemon(self, name, seconds=60):
+        """labhss, scscf or pcscf; returns when it serves. In user-mode Linux a start takes seconds of CPU time, so on a busy
+        machine much longer."""
         host = {"labhss": self.hss, "scscf": self.scscf, "pcscf": self.pcscf}[name]
         log = self.network.folder / f"{name}.log"
         log.unlink(missing_ok=True)
