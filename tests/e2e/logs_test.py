@@ -87,7 +87,7 @@ class Logs(DiagnosisTest):
         self.assertLess(events[0]["time"], events[1]["time"])
 
         # The P-CSCF as text.
-        lines = [line for line in self.log("pcscf").splitlines() if f" debug {one.imsi}: " in line]
+        lines = [line for line in self.log("pcscf").splitlines() if f" pcscf debug {one.imsi}: " in line]
         self.assertRegex(lines[0], rf"^\S+ pcscf debug {one.imsi}: received by udp, {Core.GM[0]}:5060 <- {self.address(one)}:5060: "
                                    rf"REGISTER sip:\S+ SIP/2.0, Call-ID: \S+, CSeq: \d+ REGISTER, From: <sip:{one.imsi}@\S+, To: ")
         self.assertIn(f" debug {one.imsi}: register.accepted {one.impi}: ", "\n".join(lines))
