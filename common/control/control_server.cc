@@ -23,6 +23,7 @@
 #include "common/control/timestamps.h"
 #include "common/control/unix_door.h"
 #include "common/runtime/log.h"
+#include "common/runtime/rate_limit.h"
 #include "common/sip/transport.h"
 #include "common/trace/selector.h"
 #include "lapwing/v1/control.grpc.pb.h"
@@ -89,7 +90,8 @@ class Gate {
                       bool quiet = false) const {
     const Client client = client_of_(context);
     if (!client.admin) {
-      audit(client, what, identity, "refused: not an admin");
+      // A reader must not fill the log, which takes every line of the audit.
+      if (refusals_.take(std::chrono::steady_clock::now())) audit(client, what, identity, "refused: not an admin");
       return {
           grpc::PERMISSION_DENIED,
           absl::StrFormat("%s may look, but not change anything (%s): control.admins says who may", client.name, what)};
@@ -116,6 +118,7 @@ class Gate {
 
   const ClientOf client_of_;
   Events& events_;
+  mutable RateLimit refusals_{5};
 };
 
 class ControlService final : public v1::Control::Service {

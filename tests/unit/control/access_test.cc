@@ -107,6 +107,14 @@ TEST_F(AccessTest, when_a_part_of_the_daemon_looks_then_it_is_a_reader_and_refus
   EXPECT_THAT(audited(), testing::ElementsAre("this daemon: deregister 001010000000001: refused: not an admin"));
 }
 
+TEST_F(AccessTest, when_a_reader_is_refused_again_and_again_then_the_audit_says_so_for_a_while_only) {
+  ASSERT_TRUE(start(listen_at("unix:" + folder_ + "/c.sock")).ok());
+  for (int i = 0; i < 200; ++i) EXPECT_FALSE(deregister(server_->reader(), "001010000000001").ok());
+  const size_t said = audited().size();
+  EXPECT_GE(said, 50U);
+  EXPECT_LT(said, 100U);
+}
+
 TEST_F(AccessTest, when_the_user_is_known_then_the_audit_is_in_its_story) {
   ASSERT_TRUE(start(listen_at("unix:" + folder_ + "/c.sock")).ok());
   events_.publish(
