@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/control/control_server.h"
+#include "common/runtime/log.h"
 
 namespace {
 
@@ -89,6 +90,8 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: control_probe ADDRESS\n");
     return 2;
   }
+  // Its standard output is for the test.
+  if (!log::start("probe", "info").ok()) return 1;
   SystemClock clock;
   control::Events events(clock);
   TwoUsers users(events);
@@ -110,5 +113,6 @@ int main(int argc, char** argv) {
   (*server)->stop();
   std::cout << "stopped in " << std::chrono::duration_cast<std::chrono::milliseconds>(clock.now() - before).count()
             << " ms" << std::endl;
+  log::stop();
   return 0;
 }
