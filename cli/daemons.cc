@@ -4,14 +4,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/runtime/log.h"
+#include "common/runtime/pem_file.h"
 
 namespace lapwing::cli {
 namespace {
@@ -88,16 +86,13 @@ Daemon::Daemon(Role role, std::string address, const std::shared_ptr<grpc::Chann
 absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> credentials_of(const v1::ImsctlTls& tls) {
   grpc::SslCredentialsOptions options;
   const std::tuple<const char*, const std::string&, std::string&> files[] = {
-      {"ca", tls.ca(), options.pem_root_certs},
-      {"certificate", tls.certificate(), options.pem_cert_chain},
-      {"key", tls.key(), options.pem_private_key}};
+      {"tls.ca", tls.ca(), options.pem_root_certs},
+      {"tls.certificate", tls.certificate(), options.pem_cert_chain},
+      {"tls.key", tls.key(), options.pem_private_key}};
   for (const auto& [key, path, content] : files) {
-    std::ifstream file(path, std::ios::binary);
-    content.assign(std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>());
-    if (!file || content.empty()) {
-      return absl::InvalidArgumentError(
-          absl::StrFormat("tls.%s: %s: %s", key, path, file ? "is empty" : std::strerror(errno)));
-    }
+    auto read = read_pem_file(key, path);
+    if (!read.ok()) return read.status();
+    content = *std::move(read);
   }
   return grpc::SslCredentials(options);
 }

@@ -35,12 +35,15 @@ void list_avps(std::string& out, const std::vector<diameter::Avp>& avps, size_t 
 
 }  // namespace
 
-std::string name_of(const diameter::Message& message) {
+std::string name_of(uint32_t command, bool request) {
   static const std::map<uint32_t, std::string> names = {{300, "UA"}, {301, "SA"}, {302, "LI"},
                                                         {303, "MA"}, {304, "RT"}, {305, "PP"}};
-  auto name = names.find(message.command);
-  std::string out = name == names.end() ? absl::StrCat(message.command) : name->second;
-  out += message.request() ? "R" : "A";
+  auto name = names.find(command);
+  return absl::StrCat(name == names.end() ? absl::StrCat(command) : name->second, request ? "R" : "A");
+}
+
+std::string name_of(const diameter::Message& message) {
+  std::string out = name_of(message.command, message.request());
   if (message.request()) return out;
   auto result = result_of(message.avps);
   if (auto* known = std::get_if<Result>(&result)) absl::StrAppend(&out, " ", known->code);

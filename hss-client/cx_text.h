@@ -13,6 +13,7 @@
 
 namespace lapwing::cx {
 
+std::string name_of(uint32_t command, bool request);  // "MAR", "MAA"
 std::string name_of(const diameter::Message& message);
 std::string one_line(const diameter::Message& message);
 std::string listing(const diameter::Message& message);

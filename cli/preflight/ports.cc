@@ -1,8 +1,6 @@
 #include "cli/preflight/ports.h"
 
 #include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -19,6 +17,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/runtime/bind_trial.h"
 
 namespace lapwing::cli::preflight {
 namespace {
@@ -49,18 +48,6 @@ bool read_endpoint(const std::string& text, Endpoint& out) {
     out.address = asio::ip::address_v4({bytes[0], bytes[1], bytes[2], bytes[3]});
   }
   return true;
-}
-
-int bind_error(const Endpoint& at, bool tcp) {
-  const int fd = socket(at.address.is_v4() ? AF_INET : AF_INET6, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
-  if (fd < 0) return errno;
-  const int on = 1;
-  // Connections that have ended a moment ago are no obstacle to a daemon either.
-  if (tcp) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const auto address = at.tcp();
-  const int error = bind(fd, address.data(), static_cast<socklen_t>(address.size())) == 0 ? 0 : errno;
-  close(fd);
-  return error;
 }
 
 Holder holder_from(const std::filesystem::path& process, int pid) {

@@ -7,10 +7,6 @@
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_posix.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <mutex>
 #include <set>
@@ -18,12 +14,11 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
-#include "common/control/access.h"
+#include "common/control/gate.h"
 #include "common/control/listen_address.h"
 #include "common/control/timestamps.h"
 #include "common/control/unix_door.h"
-#include "common/runtime/log.h"
-#include "common/runtime/rate_limit.h"
+#include "common/runtime/pem_file.h"
 #include "common/sip/transport.h"
 #include "common/trace/selector.h"
 #include "lapwing/v1/control.grpc.pb.h"
@@ -73,53 +68,6 @@ v1::TraceMessage to_message(const trace::Record& record, const std::string& prog
   out.set_message(record.bytes);
   return out;
 }
-
-using ClientOf = std::function<Client(const grpc::ServerContext&)>;
-
-// What changes something, or gives out keys, passes here.
-class Gate {
- public:
-  Gate(ClientOf client_of, Events& events) : client_of_(std::move(client_of)), events_(events) {}
-
-  Client client(const grpc::ServerContext& context) const { return client_of_(context); }
-
-  // act(), if the client is an admin. what: "deregister", for people. identity: whose story it belongs to; may be
-  // empty. quiet: nothing changes this time.
-  template <typename Act>
-  grpc::Status change(const grpc::ServerContext& context, std::string_view what, const std::string& identity, Act act,
-                      bool quiet = false) const {
-    const Client client = client_of_(context);
-    if (!client.admin) {
-      // A reader must not fill the log, which takes every line of the audit.
-      if (refusals_.take(std::chrono::steady_clock::now())) audit(client, what, identity, "refused: not an admin");
-      return {
-          grpc::PERMISSION_DENIED,
-          absl::StrFormat("%s may look, but not change anything (%s): control.admins says who may", client.name, what)};
-    }
-    const grpc::Status done = act();
-    if (!quiet || !done.ok()) audit(client, what, identity, done.ok() ? "done" : done.error_message());
-    return done;
-  }
-
- private:
-  void audit(const Client& client, std::string_view what, const std::string& identity, std::string_view outcome) const {
-    const std::string text = absl::StrFormat("%s: %s%s%s: %s", client.name, what, identity.empty() ? "" : " ",
-                                             log::printable(identity), log::printable(outcome));
-    log::audit(text);
-    Event event{.time = {}, .kind = "audit", .impi = "", .impu = "", .text = text};
-    // So that it stands in the story of a user who is known.
-    const std::vector<Event> story = identity.empty() ? std::vector<Event>{} : events_.of(identity);
-    if (!story.empty()) {
-      event.impi = story.back().impi;
-      event.impu = story.back().impu;
-    }
-    events_.publish(std::move(event));
-  }
-
-  const ClientOf client_of_;
-  Events& events_;
-  mutable RateLimit refusals_{5};
-};
 
 class ControlService final : public v1::Control::Service {
  public:
@@ -448,23 +396,13 @@ class Visitors {
   std::map<int, std::string> names_;
 };
 
-absl::StatusOr<std::string> content_of(const char* key, const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  if (!file || text.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrFormat("control.tls.%s: %s: %s", key, path, file ? "is empty" : std::strerror(errno)));
-  }
-  return text;
-}
-
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> credentials_of(const v1::ControlListen& control) {
   if (!control.has_tls()) return grpc::InsecureServerCredentials();
-  const auto certificate = content_of("certificate", control.tls().certificate());
+  const auto certificate = read_pem_file("control.tls.certificate", control.tls().certificate());
   if (!certificate.ok()) return certificate.status();
-  const auto key = content_of("key", control.tls().key());
+  const auto key = read_pem_file("control.tls.key", control.tls().key());
   if (!key.ok()) return key.status();
-  const auto clients_ca = content_of("clients_ca", control.tls().clients_ca());
+  const auto clients_ca = read_pem_file("control.tls.clients_ca", control.tls().clients_ca());
   if (!clients_ca.ok()) return clients_ca.status();
   grpc::SslServerCredentialsOptions options(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
   options.pem_root_certs = *clients_ca;

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "absl/strings/str_format.h"
+#include "common/runtime/bind_trial.h"
 #include "common/runtime/values.h"
 
 namespace lapwing::control {
@@ -62,13 +63,9 @@ absl::Status claim_unix(std::string_view listen, const std::string& path) {
 
 // gRPC says only that it failed: this bind says why. It also finds a listener with SO_REUSEPORT.
 absl::Status probe_bind(std::string_view listen, const Endpoint& endpoint) {
-  Socket probe(endpoint.address.is_v4() ? AF_INET : AF_INET6);
-  if (probe.fd < 0) return unavailable(listen, errno);
-  const int on = 1;
-  setsockopt(probe.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const auto address = endpoint.tcp();
-  if (bind(probe.fd, address.data(), static_cast<socklen_t>(address.size())) == 0) return absl::OkStatus();
-  return errno == EADDRINUSE ? in_use(listen) : unavailable(listen, errno);
+  const int error = bind_error(endpoint, true);
+  if (error == 0) return absl::OkStatus();
+  return error == EADDRINUSE ? in_use(listen) : unavailable(listen, error);
 }
 
 }  // namespace

@@ -1,8 +1,6 @@
 #include "common/http/server.h"
 
 #include <civetweb.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -13,30 +11,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "common/runtime/bind_trial.h"
 #include "common/runtime/log.h"
 #include "common/runtime/values.h"
 
 namespace lapwing::http {
 namespace {
-
-std::string_view reason_of(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 400:
-      return "Bad Request";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 503:
-      return "Service Unavailable";
-    default:
-      return "Error";
-  }
-}
 
 // No page of ours may be framed, guessed at, kept, or load anything from elsewhere.
 constexpr std::string_view safety =
@@ -47,8 +27,9 @@ constexpr std::string_view safety =
     "Cache-Control: no-store\r\n";
 
 void send(mg_connection* connection, const Page& page, bool with_body, std::string_view more = {}) {
-  std::string out = absl::StrFormat("HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s%s\r\n", page.status,
-                                    reason_of(page.status), page.type, page.body.size(), safety, more);
+  std::string out =
+      absl::StrFormat("HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s%s\r\n", page.status,
+                      mg_get_response_code_text(connection, page.status), page.type, page.body.size(), safety, more);
   if (with_body) out += page.body;
   mg_write(connection, out.data(), out.size());
 }
@@ -65,14 +46,8 @@ bool is_loopback_name(const char* host) {
 
 // civetweb says only that it failed.
 absl::Status probe(const std::string& key, const Endpoint& at) {
-  const int fd = socket(at.address.is_v4() ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  const auto address = at.tcp();
-  const bool free = fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-                    bind(fd, address.data(), static_cast<socklen_t>(address.size())) == 0;
-  const int error = errno;
-  if (fd >= 0) close(fd);
-  if (free) return absl::OkStatus();
+  const int error = bind_error(at, true);
+  if (error == 0) return absl::OkStatus();
   if (error == EADDRINUSE) {
     return absl::AlreadyExistsError(
         absl::StrFormat("%s: %s: address already in use: stop who listens there, or change %s", key, at.text(), key));

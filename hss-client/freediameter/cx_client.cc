@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "common/runtime/log.h"
 #include "common/runtime/one_shot.h"
+#include "hss-client/cx_text.h"
 #include "hss-client/freediameter/cx_application.h"
 
 namespace lapwing {
@@ -17,21 +18,6 @@ std::vector<std::pair<std::string, std::string>> hosts_of(const DiameterOptions&
   std::vector<std::pair<std::string, std::string>> hosts;
   for (const DiameterOptions::Peer& peer : options.peers) hosts.emplace_back(peer.host, peer.address_text());
   return hosts;
-}
-
-const char* name_of(cx::Command command) {
-  switch (command) {
-    case cx::Command::user_authorization:
-      return "UAR";
-    case cx::Command::server_assignment:
-      return "SAR";
-    case cx::Command::location_info:
-      return "LIR";
-    case cx::Command::multimedia_auth:
-      return "MAR";
-    default:
-      return "other";
-  }
 }
 
 template <typename Answer>
@@ -128,7 +114,7 @@ Task<HssOutcome<typename cx::Exchange<Request>::Answer>> CxClient::exchange(Work
     std::optional<Reply> reply = co_await attempt(worker, std::move(next));
     if (!reply) co_return HssFailure{Kind::overloaded, absl::StrFormat("the queue to the HSS is full, for %s", avoid)};
     HssOutcome<Answer> outcome = outcome_of<Answer>(*reply, static_cast<uint32_t>(command), avoid);
-    times_.observe({name_of(command), word_for(outcome)}, worker.clock().now() - now);
+    times_.observe({cx::name_of(static_cast<uint32_t>(command), true), word_for(outcome)}, worker.clock().now() - now);
     auto* failed = std::get_if<HssFailure>(&outcome);
     if (failed == nullptr) co_return outcome;
     // What the Diameter layer could not deliver, or nobody answered, another HSS may: anything else is final.
